@@ -1,0 +1,1 @@
+"""A service mesh, and the Kubernetes around it, emulated on one machine with real sockets."""

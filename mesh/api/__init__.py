@@ -1,0 +1,1 @@
+"""Decides. The nouns: typed kinds, the scheme, selectors, defaults, validation and errors."""

@@ -1,0 +1,1 @@
+"""Does. The Kubernetes API over HTTP: paths, patches, watches, Status."""

@@ -1,0 +1,1 @@
+"""Decides. Which endpoint of a cluster takes the next request."""

@@ -1,0 +1,1 @@
+"""Does. One file a verb: printing and exit codes only."""

@@ -1,0 +1,1 @@
+"""Does. Reconcile loops; each has a plan function that decides."""

@@ -1,0 +1,1 @@
+"""Does. Watches the API, translates, compiles, and hands immutable tables to proxies."""

@@ -1,0 +1,1 @@
+"""Names to addresses: the zone decides, the server does."""

@@ -1,0 +1,1 @@
+"""Does. The whole world as one async context manager."""

@@ -1,0 +1,1 @@
+"""Does. A kubelet in small: pods become sockets and processes, probes become status."""

@@ -1,0 +1,1 @@
+"""Does. The sidecar and gateway: accept, find the route, pick, send, answer."""

@@ -1,0 +1,1 @@
+"""Decides. What happens to one request, on compiled Envoy resources."""

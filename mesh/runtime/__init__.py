@@ -1,0 +1,1 @@
+"""Does. The ground floor: clock, owned tasks, sockets."""

@@ -1,0 +1,1 @@
+"""Decides. Versioned objects on SQLite: compare-and-swap, list, and an event log to watch from."""

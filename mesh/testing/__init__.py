@@ -1,0 +1,1 @@
+"""Does. What users test with: fixtures, route checks, a manual clock."""

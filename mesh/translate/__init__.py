@@ -1,0 +1,1 @@
+"""Decides. From Kubernetes objects to Envoy v3 resources: one file a vocabulary."""
