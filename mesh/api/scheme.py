@@ -1,0 +1,129 @@
+"""Which kinds exist, under which group-versions are they served, and which class holds each?
+
+An object is stored once, in its home group-version; the old spellings (extensions/v1beta1 and friends) are views of
+it that `conversion` makes at the edge.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from mesh.api.core import Event, Namespace, Node, Pod
+from mesh.api.meta import Object
+from mesh.api.services import Endpoints, EndpointSlice, Ingress, Service
+from mesh.api.traffic import RouteRule
+from mesh.api.workloads import Deployment, ReplicaSet, StatefulSet
+
+T = TypeVar("T", bound=Object)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of object.
+
+    other_versions: further (group, version) pairs that serve it.  has_status: /status exists and plain writes
+    do not touch status.  has_generation: spec changes count up metadata.generation.
+    """
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    model: type[Object]
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    has_status: bool = True
+    has_scale: bool = False
+    has_generation: bool = True
+    other_versions: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def singular(self) -> str:
+        return self.kind.lower()
+
+    @property
+    def resource(self) -> str:
+        """`deployments.apps`, or `pods` for the core group."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+_OLD_APPS = (("apps", "v1beta2"), ("apps", "v1beta1"), ("extensions", "v1beta1"))
+
+KINDS: tuple[Kind, ...] = (
+    Kind(kind="Namespace", group="", version="v1", plural="namespaces", model=Namespace, namespaced=False,
+         short_names=("ns",), has_generation=False),
+    Kind(kind="Node", group="", version="v1", plural="nodes", model=Node, namespaced=False,
+         short_names=("no",), has_generation=False),
+    Kind(kind="Pod", group="", version="v1", plural="pods", model=Pod, short_names=("po",),
+         categories=("all",), has_generation=False),
+    Kind(kind="Service", group="", version="v1", plural="services", model=Service, short_names=("svc",),
+         categories=("all",), has_generation=False),
+    Kind(kind="Endpoints", group="", version="v1", plural="endpoints", model=Endpoints, short_names=("ep",),
+         has_status=False, has_generation=False),
+    Kind(kind="Event", group="", version="v1", plural="events", model=Event, short_names=("ev",),
+         has_status=False, has_generation=False),
+    Kind(kind="Deployment", group="apps", version="v1", plural="deployments", model=Deployment,
+         short_names=("deploy",), categories=("all",), has_scale=True, other_versions=_OLD_APPS),
+    Kind(kind="ReplicaSet", group="apps", version="v1", plural="replicasets", model=ReplicaSet,
+         short_names=("rs",), categories=("all",), has_scale=True,
+         other_versions=(("apps", "v1beta2"), ("extensions", "v1beta1"))),
+    Kind(kind="StatefulSet", group="apps", version="v1", plural="statefulsets", model=StatefulSet,
+         short_names=("sts",), categories=("all",), has_scale=True,
+         other_versions=(("apps", "v1beta2"), ("apps", "v1beta1"))),
+    Kind(kind="EndpointSlice", group="discovery.k8s.io", version="v1", plural="endpointslices",
+         model=EndpointSlice, has_status=False),
+    Kind(kind="Ingress", group="networking.k8s.io", version="v1", plural="ingresses", model=Ingress,
+         short_names=("ing",),
+         other_versions=(("networking.k8s.io", "v1beta1"), ("extensions", "v1beta1"))),
+    Kind(kind="RouteRule", group="config.istio.io", version="v1alpha2", plural="routerules", model=RouteRule),
+)  # fmt: skip
+
+BY_MODEL: dict[type[Object], Kind] = {kind.model: kind for kind in KINDS}
+BY_RESOURCE: dict[tuple[str, str, str], Kind] = {
+    (group, version, kind.plural): kind
+    for kind in KINDS
+    for group, version in ((kind.group, kind.version), *kind.other_versions)
+}
+BY_GVK: dict[tuple[str, str], Kind] = {
+    (f"{group}/{version}" if group else version, kind.kind): kind
+    for kind in KINDS
+    for group, version in ((kind.group, kind.version), *kind.other_versions)
+}
+
+
+def kind_of(cls: type[Object]) -> Kind:
+    """The table row of a model class. Raises KeyError for a class that is no kind."""
+    return BY_MODEL[cls]
+
+
+def find(word: str) -> Kind | None:
+    """What a person means by `po`, `pod`, `pods`, `Pod` or `deployments.apps`; None when nothing fits."""
+    low = word.lower()
+    for kind in KINDS:
+        if low in (kind.plural, kind.singular, kind.resource) or low in kind.short_names:
+            return kind
+    return None
+
+
+def decode(cls: type[T], data: dict[str, Any]) -> T:
+    """A typed object from its JSON. Raises pydantic.ValidationError; `validation.shape_causes` tells it as field paths."""
+    return cls.model_validate(data)
+
+
+def encode(obj: Object) -> dict[str, Any]:
+    """The JSON of an object; apiVersion and kind are filled in from its class."""
+    data = obj.model_dump(by_alias=True, exclude_none=True)
+    kind = BY_MODEL.get(type(obj))
+    if kind is not None:
+        data["apiVersion"], data["kind"] = data.get("apiVersion") or kind.api_version, kind.kind
+    return data
+
+
+def encode_all(objects: Iterable[Object]) -> list[dict[str, Any]]:
+    """The JSON of several objects, in order."""
+    return [encode(obj) for obj in objects]
