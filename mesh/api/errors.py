@@ -35,9 +35,7 @@ def forbidden(field: str, message: str) -> Cause:
 def not_supported(field: str, value: object, allowed: list[str]) -> Cause:
     """The field has a value outside its list."""
     choices = ", ".join(f'"{choice}"' for choice in allowed)
-    return Cause(
-        field, f'Unsupported value: "{value}": supported values: {choices}', "FieldValueNotSupported"
-    )
+    return Cause(field, f'Unsupported value: "{value}": supported values: {choices}', "FieldValueNotSupported")
 
 
 class ApiError(Exception):
@@ -173,8 +171,7 @@ def from_status(status: dict[str, Any]) -> ApiError:
     details = status.get("details")
     if status.get("reason") == Invalid.reason and isinstance(details, dict):
         causes = [
-            Cause(c.get("field", ""), c.get("message", ""), c.get("reason", ""))
-            for c in details.get("causes") or []
+            Cause(c.get("field", ""), c.get("message", ""), c.get("reason", "")) for c in details.get("causes") or []
         ]
         if causes:
             return Invalid(details.get("kind", ""), details.get("group", ""), details.get("name", ""), causes)

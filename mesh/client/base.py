@@ -4,7 +4,7 @@ Two clients keep this contract: `http.HttpClient` over a socket, and the API ser
 that come back belong to the caller; changing one changes nothing until it is written.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -61,7 +61,7 @@ class Client(Protocol):
         self,
         cls: type[T],
         name: str,
-        patch: dict[str, Any] | list[dict[str, Any]],
+        patch: dict[str, Any] | Sequence[dict[str, Any]],
         namespace: str | None = None,
         subresource: str = "",
         content_type: str = MERGE_PATCH,
