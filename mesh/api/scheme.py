@@ -111,7 +111,7 @@ def find(word: str) -> Kind | None:
 
 
 def decode(cls: type[T], data: dict[str, Any]) -> T:
-    """A typed object from its JSON. Raises pydantic.ValidationError; `validation.shape_causes` tells it as field paths."""
+    """A typed object from its JSON. Raises pydantic.ValidationError, which validation tells as field paths."""
     return cls.model_validate(data)
 
 
