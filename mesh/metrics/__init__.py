@@ -1,1 +1,1 @@
-"""Plain values. Which series exist, and how a finished request is counted."""
+"""Decides. Which series exist, and how a finished request is counted."""
