@@ -148,6 +148,12 @@ class TooManyRequests(ApiError):
     code, reason = 429, "TooManyRequests"
 
 
+class Unavailable(ApiError):
+    """The API server cannot be reached, or is going away."""
+
+    code, reason = 503, "ServiceUnavailable"
+
+
 _BY_REASON: dict[str, type[ApiError]] = {
     cls.reason: cls
     for cls in (
@@ -161,6 +167,7 @@ _BY_REASON: dict[str, type[ApiError]] = {
         TooLarge,
         UnsupportedMediaType,
         TooManyRequests,
+        Unavailable,
     )
 }
 

@@ -62,7 +62,7 @@ class Store:
         self._index = index
         self._events_per_resource = events_per_resource
         self._objects: dict[str, dict[tuple[str, str], Record]] = defaultdict(dict)
-        self._listeners: dict[str, "list[Listener]"] = defaultdict(list)
+        self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._logs: dict[str, EventLog] = {}
         self._db = _open(path)
         self._reserved = 0
