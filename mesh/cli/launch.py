@@ -1,0 +1,249 @@
+"""How does a command start a mesh and wait until it can be used, and how does it stop one?"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from mesh.cli import manifests, readiness, rest, state
+from mesh.cli.apply import apply_manifests
+from mesh.cli.errors import UserError
+from mesh.emulator.settings import Settings
+
+START_S = 30.0
+STOP_S = 20.0
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """What a person may say to `mesh up`. images: `NAME=COMMAND` entries.  wait_s: how long pods may take."""
+
+    files: tuple[str, ...] = ()
+    nodes: int = 2
+    name: str = "default"
+    state_dir: str | None = None
+    images: tuple[str, ...] = ()
+    access_log: bool = False
+    node_grace_s: float = 4.0
+    gateway_port: int = Settings.gateway_port
+    api_port: int = Settings.api_port
+    dns_port: int = Settings.dns_port
+    wait_s: float = 60.0
+
+
+def start(options: UpOptions, progress: Progress) -> state.State:
+    """Start a mesh, apply the files, and return when everything in them is ready.
+
+    Everything that can be judged from the files alone is judged before a process starts. On any failure, and on
+    Ctrl-C, what was started is stopped again. Raises UserError.
+    """
+    state.check_name(options.name)
+    objects = manifests.read(options.files) if options.files else []
+    if any(running.name == options.name for running in state.running()):
+        raise UserError(f"a mesh named {options.name!r} is running; stop it with: mesh down --name {options.name}", 1)
+    images = parse_images(options.images)
+    where = Path(options.state_dir) if options.state_dir else fresh_folder(options.name)
+    lock, block = take_block()
+    try:
+        settings = Settings(
+            name=options.name,
+            nodes=options.nodes,
+            block=block,
+            state_dir=str(where.resolve()),
+            gateway_port=options.gateway_port,
+            api_port=options.api_port,
+            dns_port=options.dns_port,
+            node_grace_s=options.node_grace_s,
+            images=images,
+            access_log=options.access_log,
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    control, events = spawn(settings, where, lock)
+    try:
+        running = first_state(events, control, settings, progress)
+        if objects:
+            progress(f"applying {len(objects)} objects")
+            apply_manifests(running.api, objects)
+        readiness.wait(rest.Rest(running.api), settings.nodes, options.wait_s, progress)
+        return running
+    except BaseException:
+        end(control)
+        state.forget(options.name)
+        raise
+    finally:
+        events.close()
+
+
+def parse_images(entries: Sequence[str]) -> dict[str, str]:
+    """`NAME=COMMAND` entries, or files of such lines. Raises UserError when a command's program is not there."""
+    images: dict[str, str] = {}
+    for entry in entries:
+        lines = [entry]
+        if "=" not in entry:
+            try:
+                lines = [line.strip() for line in Path(entry).read_text().splitlines()]
+            except OSError as error:
+                raise UserError(f"--image {entry}: not NAME=COMMAND, and as a file: {error.strerror}") from None
+        for line in lines:
+            if not line or line.startswith("#"):
+                continue
+            name, _, command = line.partition("=")
+            if not name.strip() or not command.strip():
+                raise UserError(f"--image {line}: use NAME=COMMAND, for example: --image web='python3 app.py'")
+            images[name.strip()] = checked_command(name.strip(), command.strip())
+    return images
+
+
+BEHAVIOURS = frozenset({"fail-pull", "crash", "never-ready"})
+
+
+def checked_command(name: str, command: str) -> str:
+    """The command, if its program can be started. Raises UserError."""
+    if command in BEHAVIOURS:
+        return command
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UserError(f"--image {name}: command {command!r}: {error}") from None
+    if not words or shutil.which(words[0]) is None:
+        raise UserError(
+            f"--image {name}: command {command!r}: no program {words[0] if words else ''!r} on this machine"
+        )
+    words[0] = os.path.abspath(str(shutil.which(words[0])))
+    return shlex.join(words)
+
+
+def fresh_folder(name: str) -> Path:
+    """An empty folder for the objects of a mesh that nobody asked to keep."""
+    where = state.folder(name) / "state"
+    shutil.rmtree(where, ignore_errors=True)
+    where.mkdir(parents=True, exist_ok=True)
+    return where
+
+
+def take_block() -> tuple[IO[bytes], int]:
+    """The first block of addresses that no other mesh on this machine holds, and the lock that holds it."""
+    folder = Path(tempfile.gettempdir()) / f"loopmesh-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for block in range(8):
+        lock = open(folder / f"block-{block}.lock", "ab")  # noqa: SIM115 - the control process inherits it
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock, block
+        except OSError:
+            lock.close()
+    raise UserError("eight meshes run on this machine already; stop one with: mesh down", 1)
+
+
+def spawn(settings: Settings, where: Path, lock: IO[bytes]) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """The control process and the pipe on which it reports. It outlives this command."""
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        log = open(where / "control.log", "ab")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise UserError(f"--state {where}: {error.strerror}") from None
+    read, write = os.pipe()
+    with log, lock:
+        control = subprocess.Popen(  # noqa: S603 - our own program, no shell
+            [sys.executable, "-m", "mesh.emulator", "control", str(write), settings.to_json()],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(write, lock.fileno()),
+            start_new_session=True,
+        )
+    os.close(write)
+    return control, os.fdopen(read, "rb")
+
+
+def events_of(pipe: IO[bytes]) -> Iterator[dict[str, Any]]:
+    for line in pipe:
+        yield json.loads(line)
+
+
+def first_state(
+    pipe: IO[bytes], control: subprocess.Popen[bytes], settings: Settings, progress: Progress
+) -> state.State:
+    """Follow the control process's reports until the API answers. Raises UserError with its own words."""
+    for event in events_of(pipe):
+        if "say" in event:
+            progress(event["say"])
+        elif "error" in event:
+            raise UserError(event["error"], exit_code=1)
+        elif "nodes" in event:
+            running = state.State(
+                name=settings.name,
+                gateway=settings.gateway_url,
+                api=settings.api_url,
+                dns=settings.dns_address,
+                kubeconfig=str(write_kubeconfig(settings)),
+                control_pid=control.pid,
+                gateway_pid=event["gateway_pid"],
+                state_dir=settings.state_dir,
+                block=settings.block,
+                nodes=[state.NodeProcess(**node) for node in event["nodes"]],
+            )
+            state.save(running)
+            return running
+    raise UserError(f"the control process ended; see {settings.state_dir}/control.log", exit_code=1)
+
+
+def write_kubeconfig(settings: Settings) -> Path:
+    """A kubeconfig with one cluster, as kubectl wants it."""
+    path = state.folder(settings.name) / "kubeconfig"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entry = f"loopmesh-{settings.name}"
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": entry, "cluster": {"server": settings.api_url}}],
+        "users": [{"name": entry, "user": {}}],
+        "contexts": [{"name": entry, "context": {"cluster": entry, "user": entry, "namespace": "default"}}],
+        "current-context": entry,
+    }
+    path.write_text(json.dumps(config, indent=2) + "\n")
+    return path
+
+
+def end(control: subprocess.Popen[bytes]) -> None:
+    """Stop a control process that this command started."""
+    control.terminate()
+    try:
+        control.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        control.kill()
+        control.wait()
+
+
+def stop(running: state.State) -> None:
+    """Stop a mesh; returns when its control process is gone. Its children follow it in any case."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(running.control_pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_S
+    while state.alive(running.control_pid):
+        reap(running.control_pid)
+        if time.monotonic() > deadline:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(running.control_pid, signal.SIGKILL)
+            break
+        time.sleep(0.02)
+    state.forget(running.name)
+
+
+def reap(pid: int) -> None:
+    """Collect the process if it is this command's own child, so that it does not linger as a zombie."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

@@ -1,0 +1,73 @@
+"""Which commands are there, and how do they end? One table; every verb has a file of its own."""
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+import typer
+
+from mesh.api.errors import ApiError
+from mesh.cli.errors import UserError
+from mesh.runtime.net import BindError
+
+# verb -> (module, function). Only the verb that is called is imported: a command starts fast.
+VERBS: dict[str, tuple[str, str]] = {
+    "up": ("mesh.cli.up", "up"),
+    "down": ("mesh.cli.down", "down"),
+    "status": ("mesh.cli.status", "status"),
+    "kubeconfig": ("mesh.cli.status", "kubeconfig"),
+    "apply": ("mesh.cli.apply", "apply"),
+    "get": ("mesh.cli.get", "get"),
+    "delete": ("mesh.cli.delete", "delete"),
+    "demo": ("mesh.cli.demo", "demo"),
+    "proxy": ("mesh.cli.proxy", "proxy"),
+}
+GROUPS: dict[str, tuple[str, str]] = {"kv": ("mesh.cli.kv", "app")}
+ABOUT = "A service mesh, and the Kubernetes around it, emulated on one machine with real sockets."
+
+
+def build(wanted: str | None) -> typer.Typer:
+    """The command line with the wanted verb, or with all of them for help."""
+    app = typer.Typer(name="mesh", help=ABOUT, no_args_is_help=True, pretty_exceptions_enable=False)
+
+    @app.callback(invoke_without_command=True)
+    def root(show: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True)) -> None:
+        if show:
+            typer.echo(f"loopmesh {version('loopmesh')}")
+            raise typer.Exit
+
+    known = wanted in VERBS or wanted in GROUPS
+    for verb, (module, function) in VERBS.items():
+        if not known or verb == wanted:
+            app.command(verb)(getattr(import_module(module), function))
+    for verb, (module, group) in GROUPS.items():
+        if not known or verb == wanted:
+            app.add_typer(getattr(import_module(module), group), name=verb)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; ends the process with 0 fine, 1 it ran and something is wrong, 2 bad usage or bad input."""
+    words = sys.argv[1:] if arguments is None else arguments
+    wanted = next((word for word in words if not word.startswith("-")), None)
+    try:
+        code, text = build(wanted)(args=words, prog_name="mesh", standalone_mode=False) or 0, ""
+    except click.ClickException as error:
+        error.show()
+        code, text = error.exit_code, ""
+    except UserError as error:
+        code, text = error.exit_code, str(error)
+    except ApiError as error:
+        code, text = 1, error.message
+    except BindError as error:
+        code, text = 1, str(error)
+    except (KeyboardInterrupt, click.Abort):
+        code, text = 130, "interrupted"
+    for line in text.splitlines():
+        print(f"mesh: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""`mesh up`: start a mesh, and stay with it until Ctrl-C (or leave it running with --detach)."""
+
+import signal
+import time
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from mesh.cli import launch, output, state
+from mesh.emulator.settings import Settings
+
+
+class Form(StrEnum):
+    json = "json"
+    text = "text"
+
+
+def up(
+    files: Annotated[
+        list[str] | None, typer.Option("-f", "--filename", help="Manifests to apply (repeatable).")
+    ] = None,
+    nodes: Annotated[int, typer.Option("--nodes", help="Node processes.")] = 2,
+    state_dir: Annotated[str | None, typer.Option("--state", help="Keep objects and volumes in this folder.")] = None,
+    name: Annotated[str, typer.Option("--name", help="A name, to run several meshes.")] = "default",
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready; stop with mesh down.")] = False,
+    images: Annotated[
+        list[str] | None,
+        typer.Option("--image", help="NAME=COMMAND: run your own program for an image; or a file of such lines."),
+    ] = None,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="Proxies log each request (Envoy's format).")
+    ] = False,
+    node_grace_s: Annotated[float, typer.Option("--node-grace", help="Seconds until a silent node is lost.")] = 4.0,
+    gateway_port: Annotated[int, typer.Option(help="Port of the ingress gateway.")] = Settings.gateway_port,
+    api_port: Annotated[int, typer.Option(help="Port of the API server.")] = Settings.api_port,
+    dns_port: Annotated[int, typer.Option(help="Port of the DNS server.")] = Settings.dns_port,
+    wait_s: Annotated[float, typer.Option("--wait", help="Seconds that pods may take to become ready.")] = 60.0,
+    form: Annotated[Form, typer.Option("-o", "--output")] = Form.text,
+) -> None:
+    """Start a mesh."""
+    options = launch.UpOptions(
+        files=tuple(files or ()),
+        nodes=nodes,
+        name=name,
+        state_dir=state_dir,
+        images=tuple(images or ()),
+        access_log=access_log,
+        node_grace_s=node_grace_s,
+        gateway_port=gateway_port,
+        api_port=api_port,
+        dns_port=dns_port,
+        wait_s=wait_s,
+    )
+    began = time.monotonic()
+    running = launch.start(options, output.say)
+    if form is Form.json:
+        output.as_json(summary(running), indent=None)
+    else:
+        print_summary(running, time.monotonic() - began)
+    if not detach:
+        stay(running)
+
+
+def summary(running: state.State) -> dict[str, Any]:
+    """What a program needs to use the mesh."""
+    return {
+        "gateway": running.gateway,
+        "api": running.api,
+        "dns": running.dns,
+        "kubeconfig": running.kubeconfig,
+        "name": running.name,
+        "control": {"pid": running.control_pid},
+        "gateway_pid": running.gateway_pid,
+        "nodes": [{"name": node.name, "pid": node.pid} for node in running.nodes],
+    }
+
+
+def print_summary(running: state.State, took_s: float) -> None:
+    output.say(f"ready in {took_s:.1f} s")
+    named = "" if running.name == "default" else f" --name {running.name}"
+    rows = [
+        ("gateway", running.gateway, "HTTP from outside; Ingress rules apply"),
+        ("api", running.api, f"export KUBECONFIG=$(mesh kubeconfig{named})"),
+        (
+            "dns",
+            running.dns,
+            f"dig @{running.dns.split(':')[0]} -p {running.dns.split(':')[1]} NAME.default.svc.cluster.local",
+        ),
+    ]
+    output.data(output.columns(rows))
+    output.data(f"\ntry:  curl {running.gateway}/")
+
+
+def stay(running: state.State) -> None:
+    """Wait for Ctrl-C or SIGTERM, then stop the mesh."""
+    output.say("running; Ctrl-C stops it")
+    try:
+        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        while state.alive(running.control_pid):
+            time.sleep(0.2)
+            launch.reap(running.control_pid)
+        output.say("the control process ended by itself; its log is in " + running.state_dir)
+        raise typer.Exit(1)
+    except KeyboardInterrupt:
+        output.say("stopping")
+        signal.signal(signal.SIGTERM, previous)
+        launch.stop(running)

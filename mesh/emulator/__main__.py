@@ -1,0 +1,35 @@
+"""What does each process of a mesh run? `python -m mesh.emulator control|node|gateway ...`; `mesh up` starts them."""
+
+import asyncio
+import logging
+import os
+import sys
+
+from mesh.emulator.settings import Settings
+
+
+def main() -> None:
+    role, *rest = sys.argv[1:]
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if role == "control":
+        from mesh.emulator.control import run_control
+
+        runner = run_control(Settings.from_json(rest[1]), os.fdopen(int(rest[0]), "w", buffering=1))
+    elif role == "node":
+        from mesh.emulator.worker import run_node
+
+        runner = run_node(Settings.from_json(rest[1]), int(rest[0]))
+    else:
+        from mesh.emulator.gateway import run_gateway
+
+        runner = run_gateway(Settings.from_json(rest[0]))
+    try:
+        import uvloop
+
+        uvloop.run(runner)
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()

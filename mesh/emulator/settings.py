@@ -1,0 +1,75 @@
+"""What may be chosen about a mesh? One value, handed down to every process as JSON."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mesh.node.addresses import MAX_NODES, Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    name: str = "default"
+    """Names the running state; a DNS label."""
+
+    nodes: int = 2
+    """Node processes, 1 to 60. Two, so that one can be lost."""
+
+    block: int = 0
+    """Which block of addresses (`node.addresses`); further meshes on a machine take the next free one."""
+
+    state_dir: str = ""
+    """Where objects, volumes and logs live."""
+
+    gateway_port: int = Plan.gateway_port
+    api_port: int = Plan.api_port
+    dns_port: int = Plan.dns_port
+    """The addresses for people; only these can collide with other programs."""
+
+    node_grace_s: float = 4.0
+    """Without a heartbeat for so long a node is NotReady and its pods are replaced. A cluster takes 40 s."""
+
+    images: dict[str, str] = field(default_factory=dict)
+    """Image name -> command of a user's own program."""
+
+    access_log: bool = False
+    """Every proxy writes Envoy's default access log line per request to its process's log."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.nodes <= MAX_NODES:
+            raise ValueError(f"--nodes {self.nodes}: 1 to {MAX_NODES}")
+        if not 1.0 <= self.node_grace_s <= 600:
+            raise ValueError(f"--node-grace {self.node_grace_s}: 1 to 600 seconds")
+
+    @classmethod
+    def for_test(cls, state_dir: Path, **changes: Any) -> "Settings":
+        """Quick and private: one node, short grace."""
+        return replace(cls(name="test", nodes=1, state_dir=str(state_dir), node_grace_s=2.0), **changes)
+
+    @property
+    def plan(self) -> Plan:
+        return Plan(self.block)
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{self.plan.people}:{self.api_port}"
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{self.plan.people}:{self.gateway_port}"
+
+    @property
+    def dns_address(self) -> str:
+        return f"{self.plan.people}:{self.dns_port}"
+
+    def node_name(self, index: int) -> str:
+        """node-1, node-2, ..."""
+        return f"node-{index + 1}"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Settings":
+        return cls(**json.loads(text))
