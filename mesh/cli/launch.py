@@ -20,6 +20,7 @@ from mesh.cli import manifests, readiness, rest, state
 from mesh.cli.apply import apply_manifests
 from mesh.cli.errors import UserError
 from mesh.emulator.settings import Settings
+from mesh.node.addresses import Plan
 
 START_S = 30.0
 STOP_S = 20.0
@@ -37,9 +38,9 @@ class UpOptions:
     images: tuple[str, ...] = ()
     access_log: bool = False
     node_grace_s: float = 4.0
-    gateway_port: int = Settings.gateway_port
-    api_port: int = Settings.api_port
-    dns_port: int = Settings.dns_port
+    gateway_port: int = Plan.gateway_port
+    api_port: int = Plan.api_port
+    dns_port: int = Plan.dns_port
     wait_s: float = 60.0
 
 

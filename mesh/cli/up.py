@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mesh.cli import launch, output, state
-from mesh.emulator.settings import Settings
+from mesh.node.addresses import Plan
 
 
 class Form(StrEnum):
@@ -32,9 +32,9 @@ def up(
         bool, typer.Option("--access-log", help="Proxies log each request (Envoy's format).")
     ] = False,
     node_grace_s: Annotated[float, typer.Option("--node-grace", help="Seconds until a silent node is lost.")] = 4.0,
-    gateway_port: Annotated[int, typer.Option(help="Port of the ingress gateway.")] = Settings.gateway_port,
-    api_port: Annotated[int, typer.Option(help="Port of the API server.")] = Settings.api_port,
-    dns_port: Annotated[int, typer.Option(help="Port of the DNS server.")] = Settings.dns_port,
+    gateway_port: Annotated[int, typer.Option(help="Port of the ingress gateway.")] = Plan.gateway_port,
+    api_port: Annotated[int, typer.Option(help="Port of the API server.")] = Plan.api_port,
+    dns_port: Annotated[int, typer.Option(help="Port of the DNS server.")] = Plan.dns_port,
     wait_s: Annotated[float, typer.Option("--wait", help="Seconds that pods may take to become ready.")] = 60.0,
     form: Annotated[Form, typer.Option("-o", "--output")] = Form.text,
 ) -> None:

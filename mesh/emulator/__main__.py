@@ -1,6 +1,5 @@
 """What does each process of a mesh run? `python -m mesh.emulator control|node|gateway ...`; `mesh up` starts them."""
 
-import asyncio
 import logging
 import os
 import sys

@@ -35,7 +35,7 @@ class Child:
     @classmethod
     async def spawn(cls, name: str, role: list[str], log_path: Path) -> "Child":
         """Start `python -m mesh.emulator ROLE...`; its log goes to a file."""
-        with open(log_path, "ab") as stderr:
+        with open(log_path, "ab") as stderr:  # noqa: ASYNC230 - one short call at start
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
