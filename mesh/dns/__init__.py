@@ -1,1 +1,1 @@
-"""Names to addresses: the zone decides, the server does."""
+"""Mixed. Names to addresses: `view`, `zone` and `message` decide, `server` and `feed` do."""
