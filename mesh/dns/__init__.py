@@ -1,1 +1,1 @@
-"""Mixed. Names to addresses: `view`, `zone` and `message` decide, `server` and `feed` do."""
+"""Does. Names to addresses: `view`, `zone` and `message` decide, `server` and `feed` carry it out."""
