@@ -22,7 +22,9 @@ class Kind:
     """One kind of object.
 
     other_versions: further (group, version) pairs that serve it.  has_status: /status exists and plain writes
-    do not touch status.  has_generation: spec changes count up metadata.generation.
+    do not touch status.  has_generation: spec changes count up metadata.generation.  selectable: the paths that
+    field selectors may ask for, besides metadata.name and metadata.namespace.  custom: not built into Kubernetes, so
+    that clients send it merge patches and servers take no strategic ones.
     """
 
     kind: str
@@ -37,6 +39,8 @@ class Kind:
     has_scale: bool = False
     has_generation: bool = True
     other_versions: tuple[tuple[str, str], ...] = field(default=())
+    selectable: tuple[str, ...] = ()
+    custom: bool = False
 
     @property
     def api_version(self) -> str:
@@ -52,25 +56,34 @@ class Kind:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
+_POD_FIELDS = (
+    "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
+    "status.phase", "status.podIP", "status.nominatedNodeName",
+)  # fmt: skip
+_EVENT_FIELDS = (
+    "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
+    "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
+    "reason", "reportingComponent", "source", "type",
+)  # fmt: skip
 _OLD_APPS = (("apps", "v1beta2"), ("apps", "v1beta1"), ("extensions", "v1beta1"))
 
 KINDS: tuple[Kind, ...] = (
     Kind(kind="Namespace", group="", version="v1", plural="namespaces", model=Namespace, namespaced=False,
-         short_names=("ns",), has_generation=False),
+         short_names=("ns",), has_generation=False, selectable=("status.phase",)),
     Kind(kind="Node", group="", version="v1", plural="nodes", model=Node, namespaced=False,
-         short_names=("no",), has_generation=False),
+         short_names=("no",), has_generation=False, selectable=("spec.unschedulable",)),
     Kind(kind="Pod", group="", version="v1", plural="pods", model=Pod, short_names=("po",),
-         categories=("all",), has_generation=False),
+         categories=("all",), has_generation=False, selectable=_POD_FIELDS),
     Kind(kind="Service", group="", version="v1", plural="services", model=Service, short_names=("svc",),
-         categories=("all",), has_generation=False),
+         categories=("all",), has_generation=False, selectable=("spec.clusterIP", "spec.type")),
     Kind(kind="Endpoints", group="", version="v1", plural="endpoints", model=Endpoints, short_names=("ep",),
          has_status=False, has_generation=False),
     Kind(kind="Event", group="", version="v1", plural="events", model=Event, short_names=("ev",),
-         has_status=False, has_generation=False),
+         has_status=False, has_generation=False, selectable=_EVENT_FIELDS),
     Kind(kind="Deployment", group="apps", version="v1", plural="deployments", model=Deployment,
          short_names=("deploy",), categories=("all",), has_scale=True, other_versions=_OLD_APPS),
     Kind(kind="ReplicaSet", group="apps", version="v1", plural="replicasets", model=ReplicaSet,
-         short_names=("rs",), categories=("all",), has_scale=True,
+         short_names=("rs",), categories=("all",), has_scale=True, selectable=("status.replicas",),
          other_versions=(("apps", "v1beta2"), ("extensions", "v1beta1"))),
     Kind(kind="StatefulSet", group="apps", version="v1", plural="statefulsets", model=StatefulSet,
          short_names=("sts",), categories=("all",), has_scale=True,
@@ -80,7 +93,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(kind="Ingress", group="networking.k8s.io", version="v1", plural="ingresses", model=Ingress,
          short_names=("ing",),
          other_versions=(("networking.k8s.io", "v1beta1"), ("extensions", "v1beta1"))),
-    Kind(kind="RouteRule", group="config.istio.io", version="v1alpha2", plural="routerules", model=RouteRule),
+    Kind(kind="RouteRule", group="config.istio.io", version="v1alpha2", plural="routerules", model=RouteRule,
+         custom=True),
 )  # fmt: skip
 
 BY_MODEL: dict[type[Object], Kind] = {kind.model: kind for kind in KINDS}
@@ -94,6 +108,8 @@ BY_GVK: dict[tuple[str, str], Kind] = {
     for kind in KINDS
     for group, version in ((kind.group, kind.version), *kind.other_versions)
 }
+
+BY_NAME: dict[str, Kind] = {kind.resource: kind for kind in KINDS}
 
 
 def kind_of(cls: type[Object]) -> Kind:

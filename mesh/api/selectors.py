@@ -98,6 +98,10 @@ class FieldSelector:
     def matches(self, obj: Mapping[str, Any]) -> bool:
         return all((field_value(obj, path) == value) is equal for path, value, equal in self.terms)
 
+    def matches_flat(self, fields: Mapping[str, str]) -> bool:
+        """The same test on values by dotted path; a missing one is empty."""
+        return all((fields.get(path, "") == value) is equal for path, value, equal in self.terms)
+
     @property
     def name(self) -> str | None:
         """The name that is asked for, when the selector pins one."""
@@ -115,6 +119,9 @@ def parse_fields(text: str) -> FieldSelector:
     return FieldSelector(tuple(terms))
 
 
+NO_FIELDS = FieldSelector()
+
+
 def field_value(obj: Mapping[str, Any], path: str) -> str:
     """The text at a dotted path; a missing one is empty."""
     value: Any = obj
@@ -125,3 +132,24 @@ def field_value(obj: Mapping[str, Any], path: str) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def selectable_values(obj: Mapping[str, Any], paths: tuple[str, ...]) -> dict[str, str]:
+    """The non-empty values at the given paths, metadata.name and metadata.namespace included."""
+    meta = obj["metadata"]
+    values = {"metadata.name": str(meta["name"])}
+    if meta.get("namespace"):
+        values["metadata.namespace"] = str(meta["namespace"])
+    for path in paths:
+        value = field_value(obj, path)
+        if value:
+            values[path] = value
+    return values
+
+
+def check_fields(selector: FieldSelector, resource: str, paths: tuple[str, ...]) -> None:
+    """Every path may be asked for. Raises BadRequest naming those that may."""
+    known = ("metadata.name", "metadata.namespace", *paths)
+    for path, _, _ in selector.terms:
+        if path not in known:
+            raise BadRequest(f"field label not supported: {path}; {resource} can be selected by {', '.join(known)}")

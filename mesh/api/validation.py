@@ -1,0 +1,121 @@
+"""What is wrong with this object, all at once?
+
+Rules work on the JSON as it was written, and step over what has a wrong shape; the shape itself is judged against the
+kind's model. So one answer can name every field that has to change.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from mesh.api import validation_routerule
+from mesh.api.errors import Cause, Invalid, invalid, required
+from mesh.api.scheme import Kind
+from mesh.api.validation_ingress import ingress_causes
+from mesh.api.validation_meta import meta_causes
+from mesh.api.validation_pod import pod_causes, pod_update_causes
+from mesh.api.validation_services import service_causes, service_update_causes
+from mesh.api.validation_workloads import workload_causes, workload_update_causes
+
+Json = dict[str, Any]
+_WANTED = {
+    "string_type": "text is needed here",
+    "int_type": "a whole number is needed here",
+    "int_parsing": "a whole number is needed here",
+    "bool_type": "true or false is needed here",
+    "list_type": "a list is needed here",
+    "dict_type": "an object is needed here",
+    "model_type": "an object is needed here",
+    "model_attributes_type": "an object is needed here",
+}
+
+
+def shape_causes(kind: Kind, obj: Json) -> list[Cause]:
+    """Fields whose type does not fit the kind's model, by path."""
+    if kind.kind == "RouteRule":
+        return []  # its rules read the types themselves, in the words of that kind
+    try:
+        kind.model.model_validate(obj, strict=True)
+    except ValidationError as error:
+        return _told(error)
+    return []
+
+
+def create_causes(kind: Kind, obj: Json) -> list[Cause]:
+    """What a new, defaulted object breaks."""
+    found = meta_causes(kind, obj["metadata"])
+    rules = _RULES.get(kind.kind)
+    return found if rules is None else [*found, *rules(obj)]
+
+
+def update_causes(kind: Kind, obj: Json, old: Json) -> list[Cause]:
+    """What a changed, defaulted object breaks; `old` is what is stored."""
+    found = create_causes(kind, obj)
+    rules = _UPDATE_RULES.get(kind.kind)
+    return found if rules is None else [*found, *rules(obj, old)]
+
+
+def refuse_if(kind: Kind, obj: Json, causes: list[Cause], now: bool = True) -> None:
+    """Raise Invalid when there is a cause and it is time to say so."""
+    if causes and now:
+        meta = obj.get("metadata")
+        name = meta.get("name") if isinstance(meta, dict) else ""
+        group = "" if kind.group == "" else kind.group
+        raise Invalid(kind.kind, group, str(name or ""), _once(causes))
+
+
+def needs_shape(causes: list[Cause]) -> bool:
+    """True when the shape is wrong where every later step looks: rules could not be asked at all."""
+    return any(cause.field in ("", "spec", "metadata") or cause.field.startswith("metadata.") for cause in causes)
+
+
+def _told(error: ValidationError) -> list[Cause]:
+    found: dict[str, Cause] = {}
+    for detail in error.errors(include_url=False):
+        path = _path(detail["loc"])
+        if path in found:
+            continue  # one of several forms that a value may have: the first says enough
+        if detail["type"] == "missing":
+            found[path] = required(path)
+        else:
+            value = detail["input"]
+            shown = value if isinstance(value, str | int | float | bool) else type(value).__name__
+            found[path] = invalid(path, shown, _WANTED.get(detail["type"], str(detail["msg"])))
+    return list(found.values())
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """`spec.ports[0].targetPort`. The name of a union's member, which pydantic appends, is no field."""
+    text = ""
+    steps = location[:-1] if location and location[-1] in ("int", "str") else location
+    for step in steps:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
+
+
+def _once(causes: list[Cause]) -> list[Cause]:
+    """Without repetitions, and one cause a field where the shape is wrong already."""
+    return list(dict.fromkeys(causes))
+
+
+def _routerule(obj: Json) -> list[Cause]:
+    return validation_routerule.causes(obj, obj["metadata"].get("namespace") or "default")
+
+
+_RULES: dict[str, Callable[[Json], list[Cause]]] = {
+    "Pod": pod_causes,
+    "Service": service_causes,
+    "Deployment": workload_causes,
+    "ReplicaSet": workload_causes,
+    "StatefulSet": workload_causes,
+    "Ingress": ingress_causes,
+    "RouteRule": _routerule,
+}
+_UPDATE_RULES: dict[str, Callable[[Json, Json], list[Cause]]] = {
+    "Pod": pod_update_causes,
+    "Service": service_update_causes,
+    "Deployment": workload_update_causes,
+    "ReplicaSet": workload_update_causes,
+    "StatefulSet": workload_update_causes,
+}

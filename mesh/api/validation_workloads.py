@@ -1,0 +1,117 @@
+"""What is wrong with a Deployment, ReplicaSet or StatefulSet?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mesh.api.errors import Cause, forbidden, invalid, not_supported, required
+from mesh.api.meta import LabelSelector
+from mesh.api.selectors import from_model
+from mesh.api.validation_meta import selector_causes
+from mesh.api.validation_names import int_or_percent, not_negative
+from mesh.api.validation_pod import template_causes
+
+Json = dict[str, Any]
+_STRATEGIES = ["Recreate", "RollingUpdate"]
+_SET_STRATEGIES = ["OnDelete", "RollingUpdate"]
+_POLICIES = ["OrderedReady", "Parallel"]
+# What a StatefulSet may change after it was made.
+_SET_CHANGEABLE = (
+    "replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
+    "revisionHistoryLimit",
+)  # fmt: skip
+
+
+def workload_causes(workload: Json) -> list[Cause]:
+    """Everything wrong with a workload."""
+    spec = workload.get("spec")
+    if not isinstance(spec, dict):
+        return []
+    found = list(_selector(spec))
+    found += not_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
+    found += template_causes(spec.get("template"), "spec.template")
+    if workload["kind"] == "Deployment":
+        found += _deployment(spec)
+    if workload["kind"] == "StatefulSet":
+        found += _stateful_set(spec)
+    return found
+
+
+def workload_update_causes(workload: Json, old: Json) -> list[Cause]:
+    """The selector is fixed; a StatefulSet's spec nearly so."""
+    spec, had = workload.get("spec") or {}, old.get("spec") or {}
+    if workload["kind"] == "StatefulSet":
+        changed = [
+            name
+            for name in {**spec, **had}
+            if name not in _SET_CHANGEABLE and spec.get(name) != had.get(name)
+        ]  # fmt: skip
+        if changed:
+            allowed = ", ".join(_SET_CHANGEABLE)
+            fixed = ", ".join(sorted(changed))
+            return [forbidden("spec", f"{fixed} cannot change; a StatefulSet can change {allowed}")]
+    if spec.get("selector") != had.get("selector"):
+        return [invalid("spec.selector", spec.get("selector"), "field is immutable")]
+    return []
+
+
+def _selector(spec: Json) -> Iterator[Cause]:
+    selector = spec.get("selector")
+    if not selector:
+        yield required("spec.selector")
+        return
+    if not isinstance(selector, dict):
+        return
+    wrong = selector_causes(selector, "spec.selector")
+    yield from wrong
+    template = spec.get("template")
+    meta = template.get("metadata") if isinstance(template, dict) else None
+    labels = meta.get("labels") if isinstance(meta, dict) else None
+    if wrong or not isinstance(labels or {}, dict):
+        return
+    try:
+        compiled = from_model(LabelSelector.model_validate(selector))
+    except ValueError:
+        return  # its shape is judged elsewhere
+    if not compiled.matches(labels or {}):
+        yield invalid("spec.template.metadata.labels", labels or {}, "`selector` does not match template `labels`")
+
+
+def _deployment(spec: Json) -> Iterator[Cause]:
+    deadline, ready = spec.get("progressDeadlineSeconds"), spec.get("minReadySeconds") or 0
+    if isinstance(deadline, int) and isinstance(ready, int) and deadline <= ready:
+        yield invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
+    strategy = spec.get("strategy")
+    if not isinstance(strategy, dict):
+        return
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if isinstance(kind, str) and kind not in _STRATEGIES:
+        yield not_supported("spec.strategy.type", kind, _STRATEGIES)
+    if kind == "Recreate" and rolling is not None:
+        yield forbidden("spec.strategy.rollingUpdate", "may not be given when strategy `type` is 'Recreate'")
+    if kind != "RollingUpdate" or not isinstance(rolling, dict):
+        return
+    path = "spec.strategy.rollingUpdate"
+    for name in ("maxUnavailable", "maxSurge"):
+        yield from int_or_percent(f"{path}.{name}", rolling.get(name))
+    if isinstance(share := rolling.get("maxUnavailable"), str) and share[:-1].isdigit() and int(share[:-1]) > 100:
+        yield invalid(f"{path}.maxUnavailable", share, "must not be greater than 100%")
+    if _zero(rolling.get("maxUnavailable")) and _zero(rolling.get("maxSurge")):
+        shown = rolling["maxUnavailable"]
+        yield invalid(f"{path}.maxUnavailable", shown, "may not be 0 when `maxSurge` is 0")
+
+
+def _stateful_set(spec: Json) -> Iterator[Cause]:
+    policy, strategy = spec.get("podManagementPolicy"), spec.get("updateStrategy")
+    if isinstance(policy, str) and policy not in _POLICIES:
+        yield not_supported("spec.podManagementPolicy", policy, _POLICIES)
+    if not isinstance(strategy, dict):
+        return
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if isinstance(kind, str) and kind not in _SET_STRATEGIES:
+        yield not_supported("spec.updateStrategy.type", kind, _SET_STRATEGIES)
+    if isinstance(rolling, dict):
+        yield from not_negative(rolling, "spec.updateStrategy.rollingUpdate", "partition")
+
+
+def _zero(value: Any) -> bool:
+    return value in (0, "0%")

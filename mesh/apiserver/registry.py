@@ -1,0 +1,220 @@
+"""What do the API's verbs do to stored objects?
+
+The one place where an object is admitted: converted to its home version, defaulted, judged, given its names and
+versions, and written. HTTP and the in-process client both come through here. Nothing waits: a verb is one step on the
+event loop, so that no two writers ever meet in the middle.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from mesh.api import admission, conversion, defaults, deletion, scheme, selectors, validation
+from mesh.api.deletion import DeleteOptions
+from mesh.api.errors import AlreadyExists, BadRequest, Conflict, Expired, Forbidden, NotFound
+from mesh.api.scheme import Kind
+from mesh.apiserver.watch import Scope, Watcher
+from mesh.runtime.clock import Clock, rfc3339
+from mesh.store import Record, Store, WrongVersion, record
+
+Json = dict[str, Any]
+_GENERATED_NAME_TRIES = 8
+
+
+def index(resource: str, obj: Json) -> dict[str, str]:
+    """What field selectors may ask of an object: the store's index function."""
+    kind = scheme.BY_NAME.get(resource)
+    return selectors.selectable_values(obj, kind.selectable if kind else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Records in (namespace, name) order, and the version they were read at."""
+
+    records: list[Record]
+    version: int
+
+
+class Registry:
+    """The verbs. store must have been made with `index`."""
+
+    def __init__(self, store: Store, clock: Clock, rng: Random) -> None:
+        self.store, self.clock, self.rng = store, clock, rng
+
+    def bootstrap(self, objects: Iterable[Json]) -> None:
+        """Create what must exist from the start and does not yet."""
+        for obj in objects:
+            kind = scheme.BY_GVK[(obj["apiVersion"], obj["kind"])]
+            namespace = obj["metadata"].get("namespace") or ""
+            if self.store.get(kind.resource, namespace, obj["metadata"]["name"]) is None:
+                self.create(kind, obj, namespace)
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Record:
+        """One object. Raises NotFound."""
+        found = self.store.get(kind.resource, namespace if kind.namespaced else "", name)
+        if found is None:
+            raise NotFound.of(kind.plural, kind.group, name)
+        return found
+
+    def list(self, kind: Kind, scope: Scope) -> Listing:
+        """All objects in the scope."""
+        selectors.check_fields(scope.fields, kind.resource, kind.selectable)
+        if scope.fields.name is not None and scope.namespace is not None:
+            one = self.store.get(kind.resource, scope.namespace, scope.fields.name)
+            records = [one] if one is not None and scope.covers(one) else []
+        else:
+            records = self.store.list(kind.resource, scope.namespace)
+            if not (scope.labels.empty and not scope.fields.terms):
+                records = [found for found in records if scope.covers(found)]
+        return Listing(records, self.store.version)
+
+    def watch(self, kind: Kind, scope: Scope, version: int) -> Watcher:
+        """Changes after `version`. Raises Expired when it is too old, or from another life of the store."""
+        selectors.check_fields(scope.fields, kind.resource, kind.selectable)
+        if version > self.store.version:
+            raise Expired(f"too large resource version: {version}, current: {self.store.version}")
+        return Watcher(self.store, kind.resource, scope, version)
+
+    def create(
+        self, kind: Kind, obj: Json, namespace: str = "", api_version: str = "", dry_run: bool = False,
+        trusted: bool = False,
+    ) -> Record:  # fmt: skip
+        """Admit and store a new object; takes `obj` over. Raises AlreadyExists, Invalid, BadRequest, Forbidden.
+
+        api_version: the group-version that `obj` is written in, home when empty.  trusted: the object comes from a
+        typed model, so that its shape needs no check.
+        """
+        obj = conversion.to_home(kind, obj, api_version or kind.api_version)
+        obj = admission.without_nulls(obj)
+        admission.check_identity(kind, obj, namespace)
+        generated = not obj["metadata"].get("name")
+        shape = [] if trusted else validation.shape_causes(kind, obj)
+        validation.refuse_if(kind, obj, shape, validation.needs_shape(shape))
+        admission.prepare_create(kind, obj, rfc3339(self.clock.wall()), self.rng)
+        defaults.apply(kind, obj, api_version or kind.api_version)
+        validation.refuse_if(kind, obj, [*shape, *validation.create_causes(kind, obj)])
+        self._check_namespace(kind, obj["metadata"].get("namespace") or "")
+        for _ in range(_GENERATED_NAME_TRIES):
+            try:
+                if dry_run:
+                    return self._dry_create(kind, obj)
+                return self.store.create(kind.resource, obj)
+            except WrongVersion:
+                if not generated:
+                    break
+                obj["metadata"]["name"] = admission.generate_name(obj["metadata"]["generateName"], self.rng)
+        raise AlreadyExists.of(kind.plural, kind.group, obj["metadata"]["name"])
+
+    def update(
+        self, kind: Kind, obj: Json, namespace: str, name: str, api_version: str = "", dry_run: bool = False,
+        trusted: bool = False,
+    ) -> Record:  # fmt: skip
+        """Replace an object but not its status; takes `obj` over. Raises NotFound, Conflict, Invalid."""
+        old_record = self.get(kind, namespace, name)
+        old = old_record.load()
+        obj = conversion.to_home(kind, obj, api_version or kind.api_version)
+        obj = admission.without_nulls(obj)
+        admission.check_identity(kind, obj, old_record.namespace, name)
+        meta = obj["metadata"]
+        admission.check_preconditions(kind, old, meta.get("uid"), meta.get("resourceVersion"))
+        shape = [] if trusted else validation.shape_causes(kind, obj)
+        validation.refuse_if(kind, obj, shape, validation.needs_shape(shape))
+        admission.prepare_update(kind, obj, old)
+        defaults.carry_over(kind, obj, old)
+        defaults.apply(kind, obj, api_version or kind.api_version)
+        if obj == old:
+            return old_record
+        admission.check_binding(kind, obj, old)
+        validation.refuse_if(kind, obj, [*shape, *validation.update_causes(kind, obj, old)])
+        admission.count_generation(kind, obj, old)
+        return self._write(kind, obj, old_record, dry_run)
+
+    def update_status(
+        self, kind: Kind, obj: Json, namespace: str, name: str, api_version: str = "", dry_run: bool = False,
+        trusted: bool = False,
+    ) -> Record:  # fmt: skip
+        """Replace only the status. Raises NotFound, Conflict, Invalid."""
+        old_record = self.get(kind, namespace, name)
+        old = old_record.load()
+        obj = admission.without_nulls(conversion.to_home(kind, obj, api_version or kind.api_version))
+        admission.check_identity(kind, obj, old_record.namespace, name)
+        meta = obj["metadata"]
+        admission.check_preconditions(kind, old, meta.get("uid"), meta.get("resourceVersion"))
+        new = admission.with_status(obj, old)
+        if not trusted:
+            validation.refuse_if(kind, new, validation.shape_causes(kind, new))
+        if new == old:
+            return old_record
+        return self._write(kind, new, old_record, dry_run)
+
+    def finalize(self, kind: Kind, obj: Json, name: str) -> Record:
+        """Replace a namespace's spec.finalizers; the last one gone removes a marked namespace."""
+        old_record = self.get(kind, "", name)
+        new = old_record.load()
+        admission.check_preconditions(kind, new, None, (obj.get("metadata") or {}).get("resourceVersion"))
+        new["spec"] = {**new.get("spec", {}), "finalizers": list((obj.get("spec") or {}).get("finalizers") or ())}
+        return self._write(kind, new, old_record, False)
+
+    def patch(
+        self, kind: Kind, namespace: str, name: str, change: Callable[[Json], Json], api_version: str = "",
+        subresource: str = "", dry_run: bool = False,
+    ) -> Record:  # fmt: skip
+        """Change an object as `change` (old -> new, both in api_version) says. Raises as `update` does."""
+        version = api_version or kind.api_version
+        old = self.get(kind, namespace, name)
+        new = change(conversion.from_home(kind, old.load(), version))
+        if subresource == "finalize":
+            return self.finalize(kind, new, name)
+        write = self.update_status if subresource == "status" else self.update
+        return write(kind, new, old.namespace, name, version, dry_run)
+
+    def delete(self, kind: Kind, namespace: str, name: str, options: DeleteOptions) -> tuple[Record, bool]:
+        """Ask for removal; the answer is the last state, and whether it is gone already. Raises NotFound, Conflict."""
+        old_record = self.get(kind, namespace, name)
+        old = old_record.load()
+        admission.check_preconditions(kind, old, options.uid, options.resource_version)
+        wall = self.clock.wall()
+        marked = deletion.plan_delete(kind, old, options, lambda seconds: rfc3339(wall + seconds))
+        if options.dry_run:
+            return old_record, marked is None
+        if marked is None:
+            return self.store.delete(kind.resource, old_record.namespace, name, old_record.version), True
+        if marked == old:
+            return old_record, False
+        return self._write(kind, marked, old_record, False), False
+
+    def _write(self, kind: Kind, obj: Json, old: Record, dry_run: bool) -> Record:
+        """Store a new version, or remove the object when nothing keeps it any more."""
+        if dry_run:
+            return record.make(kind.resource, obj, old.version, index)
+        try:
+            if deletion.is_gone(kind, obj):
+                return self.store.delete(kind.resource, old.namespace, old.name, old.version)
+            return self.store.replace(kind.resource, obj, old.version)
+        except WrongVersion as error:
+            raise Conflict.of(kind.plural, kind.group, old.name) from error
+
+    def _dry_create(self, kind: Kind, obj: Json) -> Record:
+        meta = obj["metadata"]
+        existing = self.store.get(kind.resource, meta.get("namespace") or "", meta["name"])
+        if existing is not None:
+            raise WrongVersion(existing)
+        return record.make(kind.resource, obj, self.store.version, index)
+
+    def _check_namespace(self, kind: Kind, namespace: str) -> None:
+        if not kind.namespaced:
+            return
+        if not namespace:
+            raise BadRequest("an object of this kind needs a namespace")
+        found = self.store.get("namespaces", "", namespace)
+        if found is None:
+            raise NotFound.of("namespaces", "", namespace)
+        if found.fields.get("status.phase") == "Terminating":
+            raise Forbidden(
+                f"{kind.resource} is forbidden: unable to create new content in namespace {namespace} "
+                "because it is being terminated",
+                {"name": namespace, "kind": "namespaces", "causes": [
+                    {"reason": "NamespaceTerminating", "message": f"namespace {namespace} is being terminated",
+                     "field": "metadata.namespace"}]},
+            )  # fmt: skip
