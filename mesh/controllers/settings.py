@@ -1,0 +1,62 @@
+"""What may be tuned, and which addresses do the controllers hand out?
+
+The addresses come from the emulator as plain values: the plan of addresses belongs to the nodes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+ServiceKey = tuple[str, str]
+
+
+def _no_address(namespace: str, name: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One value for all controllers; the defaults suit the first mesh on a machine."""
+
+    service_prefix: str = "127.96"
+    """First two octets of the ClusterIP range, a /16. Source: the address plan."""
+
+    reserved_cluster_ips: Mapping[ServiceKey, str] = field(
+        default_factory=lambda: {("default", "kubernetes"): "127.96.0.1", ("kube-system", "kube-dns"): "127.96.0.10"}
+    )
+    """Addresses kept for the services of that namespace and name; nobody else gets them."""
+
+    node_port_first: int = 30000
+    """Lowest NodePort. Source: Kubernetes' default range."""
+
+    node_port_last: int = 32767
+    """Highest NodePort, included."""
+
+    load_balancer_address: Callable[[str, str], str | None] = _no_address
+    """(namespace, name) of a LoadBalancer service -> its outside address; None leaves it pending."""
+
+    gateway_address: str = "127.0.0.1"
+    """The address that every Ingress reports: where the gateway listens."""
+
+    api_address: tuple[str, int] | None = None
+    """Where the API server listens; None makes no `kubernetes` service."""
+
+    dns_address: tuple[str, int] | None = None
+    """Where the DNS server listens; None makes no `kube-dns` service."""
+
+    node_grace_s: float = 4.0
+    """Seconds without a heartbeat after which a node counts as lost. Four missed beats of one second each."""
+
+    eviction_s: float = 0.0
+    """Seconds between the loss of a node and the replacement of its pods. 0, since a lost node is a dead process."""
+
+    event_ttl_s: float = 3600.0
+    """Seconds after its last occurrence for which an event is kept. Source: Kubernetes' --event-ttl."""
+
+    max_events: int = 10_000
+    """Most events kept at once; the oldest go first."""
+
+    pod_batch: int = 64
+    """Most pods that one ReplicaSet creates or deletes at the same time; batches double up to it."""
+
+    expectation_s: float = 10.0
+    """Seconds to wait for the cache to show what was written before it is believed to have missed it."""
