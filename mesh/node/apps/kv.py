@@ -1,0 +1,186 @@
+"""How does one shard of a key-value store behave? The built-in image `mesh/kv`.
+
+`PUT`, `GET`, `DELETE /keys/KEY` and `GET /keys`, over whatever port the pod declares. A shard knows nothing of the
+other shards: it answers for the keys that it holds and for nothing else; placing keys is the client's work
+(`mesh.client.kv`). Values live in the pod's volume directory and an acknowledged write survives a crash: written
+beside, synced, renamed, and the directory synced, before the answer goes out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from aiohttp import web
+
+MAX_KEY_BYTES = 512
+MAX_VALUE_BYTES = 1 << 20
+"""A value is held in memory whole while it is written."""
+_LENGTH_BYTES = 4
+_DRAFT = ".draft"
+
+T = TypeVar("T")
+
+
+class Place(Protocol):
+    """Where this shard runs, from the node."""
+
+    @property
+    def pod_name(self) -> str: ...
+
+    @property
+    def node_name(self) -> str: ...
+
+    @property
+    def volume_dir(self) -> Path:
+        """A directory that outlives the container; it need not exist yet."""
+        ...
+
+
+class KeyFiles:
+    """Keys and values as files of one directory, one each. Blocking; one caller at a time.
+
+    A file is named by the hash of its key, so that any key fits, and holds the key's length, the key and the value.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._keys: set[str] = set()
+
+    def open(self) -> None:
+        """Read which keys there are; drafts of writes that were never acknowledged are thrown away."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for path in self._directory.iterdir():
+            if path.suffix == _DRAFT:
+                path.unlink()
+            else:
+                self._keys.add(_split(path.read_bytes())[0])
+
+    def keys(self) -> list[str]:
+        return sorted(self._keys)
+
+    def get(self, key: str) -> bytes | None:
+        return _split(self._path(key).read_bytes())[1] if key in self._keys else None
+
+    def put(self, key: str, value: bytes) -> bool:
+        """Store durably; True when the key is new."""
+        path, name = self._path(key), key.encode()
+        draft = path.with_suffix(_DRAFT)
+        with draft.open("wb") as file:
+            file.write(len(name).to_bytes(_LENGTH_BYTES) + name + value)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        self._sync()
+        new = key not in self._keys
+        self._keys.add(key)
+        return new
+
+    def delete(self, key: str) -> bool:
+        """Forget durably; False when there was no such key."""
+        if key not in self._keys:
+            return False
+        self._path(key).unlink()
+        self._sync()
+        self._keys.remove(key)
+        return True
+
+    def _path(self, key: str) -> Path:
+        return self._directory / hashlib.sha256(key.encode()).hexdigest()
+
+    def _sync(self) -> None:
+        """A rename is only durable once its directory is."""
+        handle = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _split(content: bytes) -> tuple[str, bytes]:
+    end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES])
+    return content[_LENGTH_BYTES:end].decode(), content[end:]
+
+
+class _Shard:
+    """The HTTP side. All file work happens in order on one thread of its own, so the node's loop never waits."""
+
+    def __init__(self, place: Place) -> None:
+        self._files = KeyFiles(place.volume_dir)
+        self._headers = {"x-pod": place.pod_name, "x-node": place.node_name}
+        self._pod = place.pod_name
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def life(self, app: web.Application) -> AsyncIterator[None]:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kv-{self._pod}")
+        try:
+            await self._do(self._files.open)
+            yield
+        finally:
+            # Waits for the write under way; what follows it in the queue was acknowledged to nobody.
+            await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def home(self, request: web.Request) -> web.Response:
+        keys = await self._do(self._files.keys)
+        return web.Response(text=f"{self._pod} holds {len(keys)} keys\n", headers=self._headers)
+
+    async def list(self, request: web.Request) -> web.Response:
+        return web.json_response({"pod": self._pod, "keys": await self._do(self._files.keys)}, headers=self._headers)
+
+    async def get(self, request: web.Request, key: str) -> web.Response:
+        value = await self._do(lambda: self._files.get(key))
+        if value is None:
+            return self._absent(key)
+        return web.Response(body=value, content_type="application/octet-stream", headers=self._headers)
+
+    async def put(self, request: web.Request, key: str) -> web.Response:
+        value = await request.read()
+        new = await self._do(lambda: self._files.put(key, value))
+        return web.Response(status=201 if new else 204, headers=self._headers)
+
+    async def delete(self, request: web.Request, key: str) -> web.Response:
+        gone = await self._do(lambda: self._files.delete(key))
+        return web.Response(status=204, headers=self._headers) if gone else self._absent(key)
+
+    def _absent(self, key: str) -> web.Response:
+        return web.Response(status=404, text=f"{self._pod} holds no key {key!r}\n", headers=self._headers)
+
+
+KeyHandler = Callable[[web.Request, str], Awaitable[web.Response]]
+
+
+def _with_key(handler: KeyHandler) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Read the key from the path; one that is too long is told so before anything else happens."""
+
+    async def handle(request: web.Request) -> web.Response:
+        key = request.match_info["key"]
+        try:
+            size = len(key.encode())
+        except UnicodeEncodeError:
+            raise web.HTTPBadRequest(text="a key must be UTF-8, percent-encoded\n") from None
+        if size > MAX_KEY_BYTES:
+            raise web.HTTPRequestURITooLong(text=f"a key has at most {MAX_KEY_BYTES} bytes; this one has {size}\n")
+        return await handler(request, key)
+
+    return handle
+
+
+def build(env: Mapping[str, str], ctx: Place) -> web.Application:
+    """The application of one shard. env: nothing is read from it."""
+    shard = _Shard(ctx)
+    app = web.Application(client_max_size=MAX_VALUE_BYTES)
+    app.cleanup_ctx.append(shard.life)
+    app.router.add_get("/", shard.home)
+    app.router.add_get("/keys", shard.list)
+    app.router.add_get("/keys/{key}", _with_key(shard.get))
+    app.router.add_put("/keys/{key}", _with_key(shard.put))
+    app.router.add_delete("/keys/{key}", _with_key(shard.delete))
+    return app
