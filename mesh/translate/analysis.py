@@ -1,0 +1,140 @@
+"""What looks wrong with rules that are valid, one by one and together?
+
+Rules for services that do not exist, labels that no pod has, rules that no request can reach, Ingress fields that
+nothing here executes. None of it stops a configuration from being used.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from mesh.translate import findings as code
+from mesh.translate.findings import Finding
+from mesh.translate.ingress import host_rules
+from mesh.translate.routerule import route_match
+from mesh.translate.snapshot import Snapshot
+from mesh.translate.views import IngressView, RuleView, ServiceView
+
+
+def analyze(snapshot: Snapshot) -> tuple[Finding, ...]:
+    """Everything worth a remark, sorted by object."""
+    found = set(_ingresses(snapshot))
+    for host, rules in snapshot.rules.items():
+        service = snapshot.services.get(host)
+        found.update(_hidden(rules))
+        for rule in rules:
+            found.update(_rule(snapshot, rule, service))
+    return tuple(sorted(found))
+
+
+def _of_rule(rule: RuleView, kind: tuple[str, str], field: str, message: str) -> Finding:
+    return Finding("RouteRule", rule.namespace, rule.name, field, *kind, message)
+
+
+def _rule(snapshot: Snapshot, rule: RuleView, service: ServiceView | None) -> Iterator[Finding]:
+    spec = rule.spec
+    if service is None:
+        yield _of_rule(
+            rule,
+            code.NOT_FOUND,
+            "spec.destination",
+            f"no service is called {rule.host}, so the rule never applies; services named alike: "
+            f"{', '.join(_alike(snapshot, rule.host)) or 'none'}",
+        )
+        return
+    if not any(port.http for port in service.ports):
+        shown = ", ".join(port.name for port in service.ports) or "none"
+        message = f"no port of {rule.host} speaks HTTP; name it http, http2 or grpc (ports now: {shown})"
+        yield _of_rule(rule, code.NOT_EXECUTED, "spec.destination", message)
+    if rule.source_host and rule.source_host not in snapshot.services:
+        message = f"no service is called {rule.source_host}, so no caller fits"
+        yield _of_rule(rule, code.NOT_FOUND, "spec.match.source", message)
+    for index, (entry, host) in enumerate(zip(spec.route or (), rule.entry_hosts, strict=True)):
+        labels = {**((entry.destination.labels if entry.destination else None) or {}), **(entry.labels or {})}
+        yield from _target(snapshot, rule, service, host, labels, f"spec.route[{index}]")
+    if spec.mirror is not None:
+        yield from _target(snapshot, rule, service, rule.mirror_host, spec.mirror.labels or {}, "spec.mirror")
+    simple = spec.http_req_timeout.simple_timeout if spec.http_req_timeout else None
+    if simple is not None and simple.override_header_name:
+        field = "spec.httpReqTimeout.simpleTimeout.overrideHeaderName"
+        yield _of_rule(rule, code.NOT_EXECUTED, field, "was never executed by Istio, and is not here; remove it")
+    if spec.rewrite is not None and spec.rewrite.uri and not spec.rewrite.uri.startswith("/"):
+        message = f'"{spec.rewrite.uri}" replaces the matched prefix as it is; start it with "/"'
+        yield _of_rule(rule, code.NOT_EXECUTED, "spec.rewrite.uri", message)
+
+
+def _target(
+    snapshot: Snapshot, rule: RuleView, service: ServiceView, host: str, labels: Mapping[str, str], field: str
+) -> Iterator[Finding]:
+    """A destination that takes its share of traffic and answers 503."""
+    target = snapshot.services.get(host)
+    if target is None:
+        yield _of_rule(rule, code.NOT_FOUND, f"{field}.destination", f"no service is called {host}; its share gets 503")
+        return
+    if not any(target.port_named(port.name) or target.port(port.number) for port in service.ports):
+        message = f"{host} has no port of the same name or number as {service.host}; its share gets 503"
+        yield _of_rule(rule, code.PORT_MISMATCH, f"{field}.destination", message)
+    pods = [backend.pod.labels for backend in snapshot.backends.get(host, ()) if backend.pod]
+    if labels and not any(labels.items() <= pod.items() for pod in pods):
+        shown = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        yield _of_rule(rule, code.NO_PODS, f"{field}.labels", f"no pod of {host} has {shown}; its share gets 503")
+
+
+def _hidden(rules: tuple[RuleView, ...]) -> Iterator[Finding]:
+    """Rules behind one that takes everything, from every caller."""
+    catch_all: RuleView | None = None
+    for rule in rules:
+        if catch_all is not None:
+            message = (
+                f"never reached: {catch_all.route_name} (precedence {catch_all.spec.precedence}) takes every request "
+                "before it; raise this precedence or give that rule a match"
+            )
+            yield _of_rule(rule, code.UNREACHABLE, "spec.precedence", message)
+        elif not rule.source_host and _takes_all(rule):
+            catch_all = rule
+
+
+def _takes_all(rule: RuleView) -> bool:
+    match = route_match(rule.spec)
+    return bool(match.prefix == "/" and not match.headers)
+
+
+def _ingresses(snapshot: Snapshot) -> Iterator[Finding]:
+    for ingress in snapshot.ingresses:
+        yield from _ingress(ingress)
+    for rules in host_rules(snapshot):
+        for rule in (*rules.paths, *rules.defaults):
+            backing = rule.backing
+            at = f"{rule.field}.backend.service"
+            if backing.service is None:
+                message = f"no service is called {backing.host}; requests get 503"
+                yield Finding("Ingress", rule.ingress.namespace, rule.ingress.name, at, *code.NOT_FOUND, message)
+            elif backing.port is None:
+                ports = ", ".join(f"{port.name or '(unnamed)'} {port.number}" for port in backing.service.ports)
+                wanted = backing.wanted.name or backing.wanted.number
+                message = f"{backing.host} has no port {wanted}, only {ports or 'none'}; requests get 503"
+                yield Finding(
+                    "Ingress", rule.ingress.namespace, rule.ingress.name, f"{at}.port", *code.NOT_FOUND, message
+                )
+
+
+def _ingress(ingress: IngressView) -> Iterator[Finding]:
+    def finding(field: str, message: str) -> Finding:
+        return Finding("Ingress", ingress.namespace, ingress.name, field, *code.NOT_EXECUTED, message)
+
+    if ingress.spec.tls:
+        yield finding("spec.tls", "the gateway speaks plain HTTP only; the hosts are served without TLS")
+    for key in ingress.annotations:
+        if key.startswith("nginx.ingress.kubernetes.io/"):
+            yield finding(f"metadata.annotations[{key}]", "annotations of the nginx controller do nothing here")
+    backends = [("spec.defaultBackend", ingress.spec.default_backend)]
+    for index, rule in enumerate(ingress.spec.rules or ()):
+        paths = rule.http.paths if rule.http else ()
+        backends += [(f"spec.rules[{index}].http.paths[{place}].backend", p.backend) for place, p in enumerate(paths)]
+    for field, backend in backends:
+        if backend is not None and backend.resource is not None:
+            yield finding(f"{field}.resource", "resource backends are not served; name a service")
+
+
+def _alike(snapshot: Snapshot, host: str) -> list[str]:
+    """Services of the same short name elsewhere."""
+    name = host.split(".", 1)[0]
+    return [service.host for service in snapshot.services.values() if service.name == name]

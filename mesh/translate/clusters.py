@@ -1,0 +1,137 @@
+"""What is a target in Envoy's words: its Cluster, and the addresses in its ClusterLoadAssignment?"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
+from envoy.config.core.v3 import address_pb2, base_pb2, config_source_pb2
+from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
+from google.protobuf import duration_pb2, struct_pb2, wrappers_pb2
+
+from mesh.translate.hosts import inbound_name
+from mesh.translate.memo import Memo
+from mesh.translate.targets import Target
+from mesh.translate.views import Backend, PodView, ServiceView
+
+CONNECT_TIMEOUT_S = 1
+"""Istio 0.7's mesh default."""
+UNLIMITED = 2**32 - 1
+CLUSTER_ID = "Kubernetes"
+
+Cluster = Any
+ClusterLoadAssignment = Any
+
+
+def cluster(target: Target, service: ServiceView | None) -> Cluster:
+    """The Cluster of a target; endpoints come separately."""
+    name, namespace = _names(target.host, service)
+    services = struct_pb2.Struct()
+    services.update({"services": [{"host": target.host, "name": name, "namespace": namespace}]})
+    threshold = circuit_breaker_pb2.CircuitBreakers.Thresholds(
+        max_connections=_number(UNLIMITED),
+        max_pending_requests=_number(UNLIMITED),
+        max_requests=_number(UNLIMITED),
+        max_retries=_number(UNLIMITED),
+    )
+    return cluster_pb2.Cluster(
+        name=target.name,
+        type=cluster_pb2.Cluster.EDS,
+        eds_cluster_config=cluster_pb2.Cluster.EdsClusterConfig(eds_config=ads()),
+        connect_timeout=duration_pb2.Duration(seconds=CONNECT_TIMEOUT_S),
+        lb_policy=cluster_pb2.Cluster.ROUND_ROBIN,
+        circuit_breakers=circuit_breaker_pb2.CircuitBreakers(thresholds=[threshold]),
+        metadata=base_pb2.Metadata(filter_metadata={"istio": services}),
+    )
+
+
+def load_assignment(
+    target: Target, service: ServiceView | None, backends: Iterable[Backend], memo: Memo | None = None
+) -> ClusterLoadAssignment:
+    """The endpoints of a target, by address. backends: those of the service that take traffic."""
+    port = service.port(target.port) if service else None
+    memo = memo or Memo()
+    wanted = dict(target.labels).items()
+    chosen = [
+        _endpoint(backend, backend.ports[port.name], memo)
+        for backend in backends
+        if port is not None
+        and port.name in backend.ports
+        and (not target.pod or backend.hostname == target.pod)
+        and wanted <= (backend.pod.labels if backend.pod else {}).items()
+    ]
+    localities = [endpoint_components_pb2.LocalityLbEndpoints(lb_endpoints=chosen)] if chosen else []
+    return endpoint_pb2.ClusterLoadAssignment(cluster_name=target.name, endpoints=localities)
+
+
+def inbound_cluster(port: int) -> Cluster:
+    """The cluster of the application itself; its one endpoint comes separately."""
+    return cluster_pb2.Cluster(
+        name=inbound_name(port),
+        type=cluster_pb2.Cluster.EDS,
+        eds_cluster_config=cluster_pb2.Cluster.EdsClusterConfig(eds_config=ads()),
+        connect_timeout=duration_pb2.Duration(seconds=CONNECT_TIMEOUT_S),
+        circuit_breakers=circuit_breaker_pb2.CircuitBreakers(
+            thresholds=[
+                circuit_breaker_pb2.CircuitBreakers.Thresholds(
+                    max_connections=_number(UNLIMITED),
+                    max_pending_requests=_number(UNLIMITED),
+                    max_requests=_number(UNLIMITED),
+                )
+            ]
+        ),
+    )
+
+
+def inbound_assignment(port: int, app_ip: str) -> ClusterLoadAssignment:
+    endpoint = endpoint_components_pb2.LbEndpoint(
+        endpoint=endpoint_components_pb2.Endpoint(address=socket_address(app_ip, port))
+    )
+    return endpoint_pb2.ClusterLoadAssignment(
+        cluster_name=inbound_name(port),
+        endpoints=[endpoint_components_pb2.LocalityLbEndpoints(lb_endpoints=[endpoint])],
+    )
+
+
+def ads() -> Any:
+    """Delivered by whoever runs the proxy."""
+    return config_source_pb2.ConfigSource(
+        ads=config_source_pb2.AggregatedConfigSource(), resource_api_version=config_source_pb2.V3
+    )
+
+
+def socket_address(address: str, port: int) -> Any:
+    return address_pb2.Address(socket_address=address_pb2.SocketAddress(address=address, port_value=port))
+
+
+def _endpoint(backend: Backend, port: int, memo: Memo) -> Any:
+    return memo.get(("endpoint", backend.address, port, backend.hostname), (backend.pod,), lambda: _make(backend, port))
+
+
+def _make(backend: Backend, port: int) -> Any:
+    return endpoint_components_pb2.LbEndpoint(
+        endpoint=endpoint_components_pb2.Endpoint(
+            address=socket_address(backend.address, port), hostname=backend.hostname
+        ),
+        metadata=_metadata(backend.pod) if backend.pod else None,
+    )
+
+
+def _metadata(pod: PodView) -> Any:
+    workload, ours = struct_pb2.Struct(), struct_pb2.Struct()
+    parts = (pod.workload, pod.namespace, pod.canonical_name, pod.canonical_revision, CLUSTER_ID)
+    workload["workload"] = ";".join(parts)
+    for key, value in (("app", pod.app), ("version", pod.version), ("pod", pod.name), ("node", pod.node)):
+        if value:
+            ours[key] = value
+    return base_pb2.Metadata(filter_metadata={"istio": workload, "loopmesh": ours})
+
+
+def _names(host: str, service: ServiceView | None) -> tuple[str, str]:
+    if service is not None:
+        return service.name, service.namespace
+    name, _, rest = host.partition(".")
+    return name, rest.split(".", 1)[0]
+
+
+def _number(value: int) -> Any:
+    return wrappers_pb2.UInt32Value(value=value)

@@ -1,0 +1,69 @@
+"""What do our listeners look like?
+
+The flags of the HTTP connection manager are Istio's. Rules of this era allow no upgrade, so none is switched on.
+"""
+
+from typing import Any
+
+from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
+from envoy.config.route.v3 import route_components_pb2, route_pb2
+from envoy.extensions.filters.http.router.v3 import router_pb2
+from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm
+from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
+from google.protobuf import any_pb2, duration_pb2, wrappers_pb2
+
+from mesh.translate.clusters import ads, socket_address
+from mesh.translate.hosts import inbound_name
+from mesh.translate.routerule import default_route
+from mesh.translate.targets import Target
+
+Listener = Any
+RouteConfiguration = Any
+
+
+def http_listener(
+    name: str, address: str, port: int, *, routes: str, stat_prefix: str, server_name: str, edge: bool = False
+) -> Listener:
+    """A listener for HTTP whose routes are delivered under the name `routes`.
+
+    edge: the first proxy a request meets, which believes the connection rather than x-forwarded-for.
+    """
+    manager = hcm.HttpConnectionManager(
+        stat_prefix=stat_prefix,
+        rds=hcm.Rds(config_source=ads(), route_config_name=routes),
+        http_filters=[hcm.HttpFilter(name="envoy.filters.http.router", typed_config=_any(router_pb2.Router()))],
+        server_name=server_name,
+        use_remote_address=wrappers_pb2.BoolValue(value=edge),
+        normalize_path=wrappers_pb2.BoolValue(value=True),
+        proxy_100_continue=True,
+        stream_idle_timeout=duration_pb2.Duration(),
+    )
+    return _listener(name, address, port, "envoy.filters.network.http_connection_manager", manager)
+
+
+def tcp_listener(name: str, address: str, port: int, cluster: str) -> Listener:
+    """A listener that passes bytes on to one cluster."""
+    proxy = tcp_proxy_pb2.TcpProxy(stat_prefix=name, cluster=cluster)
+    return _listener(name, address, port, "envoy.filters.network.tcp_proxy", proxy)
+
+
+def inbound_routes(port: int) -> RouteConfiguration:
+    """Everything goes to the application."""
+    name = inbound_name(port)
+    route = default_route(Target("", port), name="default")
+    route.route.cluster = name
+    host = route_components_pb2.VirtualHost(name=f"inbound|http|{port}", domains=["*"], routes=[route])
+    return route_pb2.RouteConfiguration(name=name, virtual_hosts=[host])
+
+
+def _listener(name: str, address: str, port: int, filter_name: str, config: Any) -> Listener:
+    chain = listener_components_pb2.FilterChain(
+        filters=[listener_components_pb2.Filter(name=filter_name, typed_config=_any(config))]
+    )
+    return listener_pb2.Listener(name=name, address=socket_address(address, port), filter_chains=[chain])
+
+
+def _any(message: Any) -> Any:
+    packed = any_pb2.Any()
+    packed.Pack(message, deterministic=True)
+    return packed

@@ -1,0 +1,151 @@
+"""What may a pod call through its sidecar, and where does that go?
+
+The outbound listener is an HTTP proxy that stands for Istio's capture of all traffic, so one table holds every port of
+every service: `name:port` in each spelling, bare names for port 80. Ports that do not speak HTTP get the default route
+alone. A host outside the table has no virtual host: 404.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from envoy.config.route.v3 import route_components_pb2 as rc
+from envoy.config.route.v3 import route_pb2
+from google.protobuf import wrappers_pb2
+
+from mesh.translate.clusters import cluster, load_assignment
+from mesh.translate.hosts import short_names, with_port
+from mesh.translate.memo import Memo
+from mesh.translate.routerule import Caller, applies, default_route, service_routes
+from mesh.translate.snapshot import Snapshot
+from mesh.translate.targets import Target, targets
+from mesh.translate.views import RuleView, ServiceView
+
+ROUTES = "outbound"
+VirtualHost = Any
+RouteConfiguration = Any
+Cluster = Any
+ClusterLoadAssignment = Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallerClass:
+    """Callers that get the same outbound routes: same namespace, same rules with a source that fit."""
+
+    namespace: str
+    fitting: frozenset[str]
+
+
+def caller_class(snapshot: Snapshot, caller: Caller) -> CallerClass:
+    fitting = (
+        rule.route_name
+        for rules in snapshot.rules.values()
+        for rule in rules
+        if rule.source_host and applies(rule, caller)
+    )
+    return CallerClass(caller.namespace, frozenset(fitting))
+
+
+def virtual_hosts(snapshot: Snapshot, caller: Caller, memo: Memo | None = None) -> tuple[VirtualHost, ...]:
+    """Every host that a caller knows, services by name and then their pods. Memo keys carry the caller's class."""
+    memo = memo or Memo()
+    kind = caller_class(snapshot, caller)
+    hosts: list[VirtualHost] = []
+    for service in snapshot.services.values():
+        rules = [rule for rule in snapshot.rules.get(service.host, ()) if applies(rule, caller)]
+        others = [snapshot.services.get(host) for rule in rules for host in rule.hosts]
+        key = ("outbound", kind.namespace, tuple(rule.route_name for rule in rules), service.host)
+        make = partial(_service_hosts, snapshot, service, caller, rules)
+        hosts += memo.get(key, (service, *rules, *others), make)
+    for service in snapshot.services.values():
+        if service.headless:
+            backends = snapshot.backends.get(service.host, ())
+            names = ",".join(backend.hostname for backend in backends if backend.hostname)
+            make = partial(_pod_hosts, snapshot, service, caller)
+            hosts += memo.get(("pods", kind.namespace, service.host), (service, names), make)
+    return tuple(_distinct(hosts))
+
+
+def _service_hosts(
+    snapshot: Snapshot, service: ServiceView, caller: Caller, rules: list[RuleView]
+) -> tuple[VirtualHost, ...]:
+    names = list(short_names(service.name, service.namespace, caller.namespace, snapshot.domain))
+    if service.ip:
+        names.append(service.ip)
+    hosts = []
+    for port in service.ports:
+        if port.http:
+            routes = service_routes(snapshot, service, port, caller, rules=rules)
+        else:
+            routes = [default_route(Target(service.host, port.number))]
+        hosts.append(_host(f"{service.host}:{port.number}", with_port(names, port.number), routes))
+    return tuple(hosts)
+
+
+def _pod_hosts(snapshot: Snapshot, service: ServiceView, caller: Caller) -> tuple[VirtualHost, ...]:
+    """One pod of a headless service each, by the hostname that DNS gives it."""
+    hosts = []
+    for backend in snapshot.backends.get(service.host, ()):
+        if not backend.hostname:
+            continue
+        short = f"{backend.hostname}.{service.name}"
+        names = list(short_names(short, service.namespace, caller.namespace, snapshot.domain))
+        for port in service.ports:
+            target = Target(service.host, port.number, pod=backend.hostname)
+            name = f"{backend.hostname}.{service.host}:{port.number}"
+            hosts.append(_host(name, with_port(names, port.number), [default_route(target)]))
+    return tuple(hosts)
+
+
+def _host(name: str, domains: Iterator[str], routes: list[Any]) -> VirtualHost:
+    return rc.VirtualHost(name=name, domains=list(domains), routes=routes, include_request_attempt_count=True)
+
+
+def _distinct(hosts: list[VirtualHost]) -> Iterator[VirtualHost]:
+    """Envoy wants every domain once: the first host keeps it (a service before a pod of the same short name)."""
+    taken: set[str] = set()
+    for host in hosts:
+        domains = list(host.domains)
+        left = [domain for domain in domains if domain not in taken]
+        taken.update(left)
+        if len(left) == len(domains):
+            yield host
+        elif left:
+            copy = rc.VirtualHost()
+            copy.CopyFrom(host)
+            del copy.domains[:]
+            copy.domains.extend(left)
+            yield copy
+
+
+def route_configuration(hosts: tuple[VirtualHost, ...]) -> RouteConfiguration:
+    return route_pb2.RouteConfiguration(
+        name=ROUTES, virtual_hosts=hosts, validate_clusters=wrappers_pb2.BoolValue(value=True)
+    )
+
+
+def clusters(snapshot: Snapshot, memo: Memo | None = None) -> dict[str, Cluster]:
+    """Every cluster of the mesh by name, in order; the same for all callers and the gateway."""
+    memo = memo or Memo()
+    found = {}
+    for target in targets(snapshot, memo):
+        service = snapshot.services.get(target.host)
+        made = memo.get(("cluster", target), (service is None,), partial(cluster, target, service))
+        found[made.name] = made
+    return found
+
+
+def endpoints(snapshot: Snapshot, memo: Memo | None = None) -> dict[str, ClusterLoadAssignment]:
+    """The addresses of every cluster, by its name, in the same order."""
+    memo = memo or Memo()
+    found = {}
+    for target in targets(snapshot, memo):
+        inputs = (snapshot.services.get(target.host), snapshot.backends.get(target.host, ()))
+        made = memo.get(("endpoints", target), inputs, partial(_endpoints, snapshot, target, memo))
+        found[made.cluster_name] = made
+    return found
+
+
+def _endpoints(snapshot: Snapshot, target: Target, memo: Memo) -> ClusterLoadAssignment:
+    return load_assignment(target, snapshot.services.get(target.host), snapshot.ready(target.host), memo)

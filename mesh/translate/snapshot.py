@@ -1,0 +1,238 @@
+"""What does the API hold, arranged for translation?
+
+`World` takes objects one at a time and keeps their views; `World.snapshot()` freezes it. A view that did not change
+stays the same object from snapshot to snapshot, so whoever derived something from it can keep that too. Cost of a
+change: the views it touches, and a shallow copy of the indexes.
+"""
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mesh.api.core import Pod
+from mesh.api.meta import Object
+from mesh.api.services import EndpointSlice, Ingress, Service
+from mesh.api.traffic import RouteRule
+from mesh.translate.hosts import DOMAIN
+from mesh.translate.views import (
+    Backend,
+    IngressView,
+    PodView,
+    RuleView,
+    ServiceView,
+    SliceView,
+    ingress_view,
+    pod_view,
+    rule_view,
+    service_view,
+    slice_view,
+)
+
+Key = tuple[str, str]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One state of the world. Every mapping and tuple is in a stable order; nobody changes them."""
+
+    domain: str
+    services: Mapping[str, ServiceView]
+    """By host, ascending."""
+    backends: Mapping[str, tuple[Backend, ...]]
+    """By host; every address, ready or not."""
+    rules: Mapping[str, tuple[RuleView, ...]]
+    """By resolved destination host, in the order in which they are tried."""
+    ingresses: tuple[IngressView, ...]
+    pods: Mapping[str, PodView]
+    """By address."""
+
+    def service(self, name: str, namespace: str) -> ServiceView | None:
+        return self.services.get(f"{name}.{namespace}.svc.{self.domain}")
+
+    def ready(self, host: str) -> tuple[Backend, ...]:
+        """The addresses that take traffic."""
+        service = self.services.get(host)
+        backends = self.backends.get(host, ())
+        if service is not None and service.publish_not_ready:
+            return backends
+        return tuple(backend for backend in backends if backend.ready)
+
+    def instances(self, pod: PodView) -> tuple[ServiceView, ...]:
+        """The services that a pod belongs to: by selector, or by address where a service selects nothing."""
+        found = []
+        for service in self.services.values():
+            if service.namespace != pod.namespace:
+                continue
+            if service.selector:
+                if service.selector.items() <= pod.labels.items():
+                    found.append(service)
+            elif any(backend.address == pod.ip for backend in self.backends.get(service.host, ())):
+                found.append(service)
+        return tuple(found)
+
+
+class World:
+    """The mutable index behind snapshots. Not thread-safe; every method is quick and synchronous."""
+
+    def __init__(self, domain: str = DOMAIN) -> None:
+        self.domain = domain
+        self._services: dict[Key, ServiceView] = {}
+        self._slices: dict[Key, dict[Key, SliceView]] = defaultdict(dict)
+        self._slice_owner: dict[Key, Key] = {}
+        self._pods: dict[Key, PodView] = {}
+        self._by_ip: dict[str, PodView] = {}
+        self._users: dict[str, set[Key]] = defaultdict(set)
+        """Services by the addresses that their slices list."""
+        self._rules: dict[Key, RuleView] = {}
+        self._ingresses: dict[Key, IngressView] = {}
+        self._backends: dict[Key, tuple[Backend, ...]] = {}
+        self._stale: set[Key] = set()
+        self._snapshot: Snapshot | None = None
+
+    def put(self, obj: Object) -> bool:
+        """Take in a new or changed object; True when a view changed. Other kinds are ignored."""
+        if isinstance(obj, Service):
+            return self._changed(self._services, obj.key, service_view(obj, self.domain))
+        if isinstance(obj, EndpointSlice):
+            return self._put_slice(obj.key, slice_view(obj))
+        if isinstance(obj, Pod):
+            return self._put_pod(obj)
+        if isinstance(obj, RouteRule):
+            return self._changed(self._rules, obj.key, rule_view(obj, self.domain))
+        if isinstance(obj, Ingress):
+            return self._changed(self._ingresses, obj.key, ingress_view(obj))
+        return False
+
+    def remove(self, obj: Object) -> bool:
+        """Forget an object; True when it was known."""
+        if isinstance(obj, Service):
+            return self._changed(self._services, obj.key, None)
+        if isinstance(obj, EndpointSlice):
+            return self._drop_slice(obj.key)
+        if isinstance(obj, Pod):
+            return self._set_pod(obj.key, None)
+        if isinstance(obj, RouteRule):
+            return self._changed(self._rules, obj.key, None)
+        if isinstance(obj, Ingress):
+            return self._changed(self._ingresses, obj.key, None)
+        return False
+
+    def snapshot(self) -> Snapshot:
+        """The present state; the same object as before when nothing changed."""
+        if self._snapshot is None:
+            for key in self._stale:
+                self._join(key)
+            self._stale.clear()
+            hosts = {key: f"{key[1]}.{key[0]}.svc.{self.domain}" for key in self._backends}
+            rules: dict[str, list[RuleView]] = defaultdict(list)
+            for rule in self._rules.values():
+                rules[rule.host].append(rule)
+            self._snapshot = Snapshot(
+                domain=self.domain,
+                services=dict(sorted((service.host, service) for service in self._services.values())),
+                backends={hosts[key]: backends for key, backends in self._backends.items()},
+                rules={host: tuple(sorted(rules[host], key=lambda rule: rule.order)) for host in sorted(rules)},
+                ingresses=tuple(sorted(self._ingresses.values(), key=lambda ingress: ingress.order)),
+                pods=dict(self._by_ip),
+            )
+        return self._snapshot
+
+    def _changed(self, index: dict[Key, V], key: Key, view: V | None) -> bool:
+        if index.get(key) == view:
+            return False
+        if view is None:
+            del index[key]
+        else:
+            index[key] = view
+        self._snapshot = None
+        return True
+
+    def _put_pod(self, pod: Pod) -> bool:
+        # A finished pod keeps its address in its status, though another one may have it by now.
+        gone = pod.status.phase in ("Succeeded", "Failed")
+        return self._set_pod(pod.key, None if gone else pod_view(pod))
+
+    def _set_pod(self, key: Key, view: PodView | None) -> bool:
+        old = self._pods.get(key)
+        if not self._changed(self._pods, key, view):
+            return False
+        for pod in (old, view):
+            if pod is not None and pod.ip:
+                self._stale |= self._users.get(pod.ip, set())
+        if old is not None and self._by_ip.get(old.ip) == old:
+            del self._by_ip[old.ip]
+        if view is not None and view.ip:
+            self._by_ip[view.ip] = view
+        return True
+
+    def _put_slice(self, key: Key, view: SliceView) -> bool:
+        service = (view.namespace, view.service)
+        if self._slices[service].get(key) == view:
+            return False
+        self._drop_slice(key)
+        self._slices[service][key] = view
+        self._slice_owner[key] = service
+        for backend in view.backends:
+            self._users[backend.address].add(service)
+        self._stale.add(service)
+        self._snapshot = None
+        return True
+
+    def _drop_slice(self, key: Key) -> bool:
+        service = self._slice_owner.pop(key, None)
+        if service is None:
+            return False
+        old = self._slices[service].pop(key)
+        left = {backend.address for view in self._slices[service].values() for backend in view.backends}
+        for address in {backend.address for backend in old.backends} - left:
+            self._users[address].discard(service)
+            if not self._users[address]:
+                del self._users[address]
+        self._stale.add(service)
+        self._snapshot = None
+        return True
+
+    def _join(self, service: Key) -> None:
+        """Put slices and pods of one service together, addresses ascending."""
+        found: dict[str, Backend] = {}
+        for _, view in sorted(self._slices[service].items()):
+            for item in view.backends:
+                pod = self._pods.get((view.namespace, item.pod)) if item.pod else None
+                ports = dict(item.ports)
+                known = found.get(item.address)
+                if known is not None:
+                    ports, ready = {**known.ports, **ports}, known.ready or item.ready
+                else:
+                    ready = item.ready
+                found[item.address] = Backend(
+                    address=item.address,
+                    hostname=item.hostname,
+                    ready=ready,
+                    ports=ports,
+                    pod=pod or self._by_ip.get(item.address),
+                )
+        backends = tuple(found[address] for address in sorted(found, key=_by_number))
+        if not self._slices[service]:
+            del self._slices[service]
+            self._backends.pop(service, None)
+        elif self._backends.get(service) != backends:
+            self._backends[service] = backends
+
+
+def _by_number(address: str) -> tuple[int, str]:
+    try:
+        return int(ipaddress.IPv4Address(address)), ""
+    except ValueError:
+        return 0, address
+
+
+def build(objects: Iterable[Object], domain: str = DOMAIN) -> Snapshot:
+    """The snapshot of some objects, at once."""
+    world = World(domain)
+    for obj in objects:
+        world.put(obj)
+    return world.snapshot()

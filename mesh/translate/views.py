@@ -1,0 +1,264 @@
+"""What of an object does translation read?
+
+Each view is the small, comparable part of an API object: a change that leaves the view equal (a status, an
+annotation, a resourceVersion) changes no configuration.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mesh.api.core import Pod
+from mesh.api.meta import Object
+from mesh.api.services import EndpointSlice, Ingress, IngressSpec, Service, ServicePort
+from mesh.api.traffic import IstioService, RouteRule, RouteRuleSpec
+from mesh.translate.hosts import resolve, service_host
+
+_HTTP_PREFIXES = ("http", "http2", "grpc")
+_HTTP_PROTOCOLS = ("http", "http2", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortView:
+    """One TCP port of a service. http: rules apply to it."""
+
+    name: str
+    number: int
+    http: bool
+    target: int | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView:
+    namespace: str
+    name: str
+    host: str
+    ip: str
+    """The ClusterIP; empty when it has none."""
+    headless: bool
+    ports: tuple[PortView, ...]
+    selector: Mapping[str, str]
+    publish_not_ready: bool
+    external_name: str
+
+    def port(self, number: int) -> PortView | None:
+        return next((port for port in self.ports if port.number == number), None)
+
+    def port_named(self, name: str) -> PortView | None:
+        return next((port for port in self.ports if port.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodView:
+    namespace: str
+    name: str
+    ip: str
+    node: str
+    labels: Mapping[str, str]
+    workload: str
+    ports: tuple[tuple[str, int], ...]
+    """(name, number) of every TCP container port."""
+
+    @property
+    def app(self) -> str:
+        return self.labels.get("app", "")
+
+    @property
+    def version(self) -> str:
+        return self.labels.get("version", "")
+
+    @property
+    def canonical_name(self) -> str:
+        """What Istio calls the canonical service."""
+        return _first(self.labels, "service.istio.io/canonical-name", "app.kubernetes.io/name", "app") or self.workload
+
+    @property
+    def canonical_revision(self) -> str:
+        """What Istio calls the canonical revision."""
+        return (
+            _first(self.labels, "service.istio.io/canonical-revision", "app.kubernetes.io/version", "version")
+            or "latest"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """One address behind a service. ports: number by the service port's name."""
+
+    address: str
+    hostname: str
+    ready: bool
+    ports: Mapping[str, int]
+    pod: PodView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    namespace: str
+    name: str
+    host: str
+    """The service it is for."""
+    entry_hosts: tuple[str, ...]
+    """Where each entry of its route sends, in order."""
+    mirror_host: str
+    """Empty without a mirror."""
+    source_host: str
+    """Empty when every caller is meant."""
+    spec: RouteRuleSpec
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every host it sends to."""
+        return (*self.entry_hosts, self.mirror_host) if self.mirror_host else self.entry_hosts
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """Sorts rules as they are tried: precedence down, then the object key byte by byte."""
+        return (-self.spec.precedence, f"route-rule/{self.namespace}/{self.name}")
+
+    @property
+    def route_name(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngressView:
+    namespace: str
+    name: str
+    created: str
+    spec: IngressSpec = field(repr=False)
+    annotations: tuple[str, ...]
+    """The keys alone, sorted."""
+
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """Oldest first, then by name."""
+        return (self.created, self.namespace, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceView:
+    """One EndpointSlice: what it says about one service."""
+
+    namespace: str
+    service: str
+    backends: tuple["SliceBackend", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceBackend:
+    address: str
+    hostname: str
+    ready: bool
+    pod: str
+    ports: tuple[tuple[str, int], ...]
+
+
+def is_http(port: ServicePort) -> bool:
+    """Whether a service port speaks HTTP: appProtocol decides, else the name's prefix; no name means yes."""
+    if port.app_protocol:
+        return port.app_protocol.lower() in _HTTP_PROTOCOLS
+    return not port.name or port.name.lower().split("-", 1)[0] in _HTTP_PREFIXES
+
+
+def service_view(service: Service, domain: str) -> ServiceView:
+    spec = service.spec
+    return ServiceView(
+        namespace=service.namespace,
+        name=service.name,
+        host=service_host(service.name, service.namespace, domain),
+        ip="" if spec.cluster_ip in (None, "None") else spec.cluster_ip or "",
+        headless=service.headless,
+        ports=tuple(
+            PortView(
+                name=port.name or "", number=port.port, http=is_http(port), target=_or(port.target_port, port.port)
+            )
+            for port in spec.ports or ()
+            if port.protocol == "TCP"
+        ),
+        selector=dict(spec.selector or {}),
+        publish_not_ready=bool(spec.publish_not_ready_addresses),
+        external_name=(spec.external_name or "").lower() if spec.type == "ExternalName" else "",
+    )
+
+
+def pod_view(pod: Pod) -> PodView:
+    return PodView(
+        namespace=pod.namespace,
+        name=pod.name,
+        ip=pod.status.pod_ip or "",
+        node=pod.spec.node_name or "",
+        labels=dict(pod.metadata.label_map),
+        workload=_workload(pod),
+        ports=tuple(
+            (port.name or "", port.container_port)
+            for container in pod.spec.containers
+            for port in container.ports or ()
+            if port.protocol == "TCP"
+        ),
+    )
+
+
+def _workload(pod: Object) -> str:
+    """The Deployment behind a pod's ReplicaSet, else its controller, else the pod itself."""
+    owner = pod.metadata.controller
+    if owner is None:
+        return pod.name
+    suffix = f"-{pod.metadata.label_map.get('pod-template-hash', '')}"
+    if owner.kind == "ReplicaSet" and len(suffix) > 1 and owner.name.endswith(suffix):
+        return owner.name.removesuffix(suffix)
+    return owner.name
+
+
+def rule_view(rule: RouteRule, domain: str) -> RuleView:
+    spec, source = rule.spec, rule.spec.match.source if rule.spec.match else None
+
+    def host(service: IstioService | None, default: str = "") -> str:
+        return resolve(service, rule.namespace, domain) if service else default
+
+    own = host(spec.destination)
+    return RuleView(
+        namespace=rule.namespace,
+        name=rule.name,
+        host=own,
+        entry_hosts=tuple(host(entry.destination, own) for entry in spec.route or ()),
+        mirror_host=host(spec.mirror),
+        source_host=host(source),
+        spec=spec,
+    )
+
+
+def ingress_view(ingress: Ingress) -> IngressView:
+    return IngressView(
+        namespace=ingress.namespace,
+        name=ingress.name,
+        created=ingress.metadata.creation_timestamp or "",
+        spec=ingress.spec,
+        annotations=tuple(sorted(ingress.metadata.annotation_map)),
+    )
+
+
+def slice_view(slice_: EndpointSlice) -> SliceView:
+    ports = tuple((port.name or "", port.port) for port in slice_.ports or () if port.port and port.protocol == "TCP")
+    return SliceView(
+        namespace=slice_.namespace,
+        service=slice_.service_name,
+        backends=tuple(
+            SliceBackend(
+                address=endpoint.addresses[0],
+                hostname=endpoint.hostname or "",
+                ready=endpoint.conditions.ready is not False,
+                pod=endpoint.target_ref.name or "" if endpoint.target_ref else "",
+                ports=ports,
+            )
+            for endpoint in slice_.endpoints
+            if endpoint.addresses and slice_.address_type == "IPv4"
+        ),
+    )
+
+
+def _or(value: int | str | None, default: int) -> int | str:
+    return default if value is None or value == "" else value
+
+
+def _first(labels: Mapping[str, str], *keys: str) -> str:
+    return next((labels[key] for key in keys if labels.get(key)), "")
