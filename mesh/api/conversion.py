@@ -15,6 +15,9 @@ _CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 # Fields that only an old version had and that did nothing for years before it went: dropped on the way in.
 _DROPPED = {"extensions/v1beta1": ("rollbackTo", "templateGeneration"), "apps/v1beta1": ("rollbackTo",)}
 
+# Group-versions from whose time a delete without a policy leaves the dependents alone.
+ORPHANING = frozenset({"extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"})
+
 
 def serves(kind: Kind, api_version: str) -> bool:
     """True when the kind is served under that group-version."""

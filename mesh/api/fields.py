@@ -1,0 +1,83 @@
+"""Which fields of an object are unknown, and which are stored but not executed?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mesh.api.errors import BadRequest
+from mesh.api.known_fields import TYPES, type_of
+from mesh.api.scheme import Kind
+
+Json = dict[str, Any]
+_MOST_WARNINGS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Paths in the order they were met."""
+
+    unknown: tuple[str, ...] = ()
+    not_executed: tuple[str, ...] = ()
+
+    def without(self, before: "Findings") -> "Findings":
+        """What is new against an earlier state of the object."""
+        return Findings(
+            tuple(path for path in self.unknown if path not in before.unknown),
+            tuple(path for path in self.not_executed if path not in before.not_executed),
+        )
+
+
+def findings(kind: Kind, obj: Json, api_version: str) -> Findings:
+    """Look through an object as it was written, before defaults."""
+    name = type_of(kind.kind, api_version)
+    if name is None:
+        return Findings()
+    met = list(_walk(obj, name, ""))
+    return Findings(tuple(path for path, known in met if not known), tuple(path for path, known in met if known))
+
+
+def judge(kind: Kind, found: Findings, api_version: str, field_validation: str) -> list[str]:
+    """The warnings to send along. Raises BadRequest for unknown fields under Strict.
+
+    field_validation: Strict, Warn (also when empty) or Ignore.
+    """
+    if field_validation not in ("", "Strict", "Warn", "Ignore"):
+        raise BadRequest(f'fieldValidation: "{field_validation}": use Strict, Warn or Ignore')
+    if field_validation == "Strict" and found.unknown:
+        listed = ", ".join(f'unknown field "{path}"' for path in found.unknown)
+        version = api_version.rpartition("/")[2]
+        raise BadRequest(
+            f'{kind.kind} in version "{version}" cannot be handled as a {kind.kind}: strict decoding error: {listed}'
+        )
+    warnings = [] if field_validation == "Ignore" else [f'unknown field "{path}"' for path in found.unknown]
+    warnings += [f"{path} is stored, but nothing here acts on it" for path in found.not_executed]
+    if len(warnings) > _MOST_WARNINGS:
+        rest = len(warnings) - _MOST_WARNINGS
+        return [*warnings[:_MOST_WARNINGS], f"and {rest} more fields that are unknown or not acted on"]
+    return warnings
+
+
+def _walk(value: Any, type_name: str, path: str) -> Iterator[tuple[str, bool]]:
+    """(path, known) of each field that is unknown, or known and not executed."""
+    if isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from _walk(item, type_name, f"{path}[{position}]")
+        return
+    if not isinstance(value, dict):
+        return
+    fields = TYPES[type_name]
+    for key, item in value.items():
+        where = f"{path}.{key}" if path else str(key)
+        inner = fields.get(key)
+        if inner is None:
+            yield where, False
+        elif not inner[1]:
+            if item not in (None, {}, [], "", False) and not _harmless(key, item):
+                yield where, True
+        elif inner[0]:
+            yield from _walk(item, inner[0], where)
+
+
+def _harmless(key: str, value: Any) -> bool:
+    """Defaults that clients send back with a whole object."""
+    return key == "schedulerName" and value == "default-scheduler"
