@@ -70,9 +70,7 @@ def share(
     return _verdict(outcome, seen, total, expected, low, high, "")
 
 
-def _verdict(
-    outcome: Outcome, seen: int, total: int, expected: float, low: int, high: int, why: str
-) -> ShareVerdict:
+def _verdict(outcome: Outcome, seen: int, total: int, expected: float, low: int, high: int, why: str) -> ShareVerdict:
     return ShareVerdict(outcome=outcome, expected=expected, seen=seen, total=total, low=low, high=high, why=why)
 
 
