@@ -5,7 +5,7 @@ every service: `name:port` in each spelling, bare names for port 80. Ports that 
 alone. A host outside the table has no virtual host: 404.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -38,12 +38,7 @@ class CallerClass:
 
 
 def caller_class(snapshot: Snapshot, caller: Caller) -> CallerClass:
-    fitting = (
-        rule.route_name
-        for rules in snapshot.rules.values()
-        for rule in rules
-        if rule.source_host and applies(rule, caller)
-    )
+    fitting = (rule.route_name for rule in snapshot.sourced if applies(rule, caller))
     return CallerClass(caller.namespace, frozenset(fitting))
 
 
@@ -79,7 +74,7 @@ def _service_hosts(
             routes = service_routes(snapshot, service, port, caller, rules=rules)
         else:
             routes = [default_route(Target(service.host, port.number))]
-        hosts.append(_host(f"{service.host}:{port.number}", with_port(names, port.number), routes))
+        hosts.append(virtual_host(f"{service.host}:{port.number}", with_port(names, port.number), routes))
     return tuple(hosts)
 
 
@@ -94,11 +89,11 @@ def _pod_hosts(snapshot: Snapshot, service: ServiceView, caller: Caller) -> tupl
         for port in service.ports:
             target = Target(service.host, port.number, pod=backend.hostname)
             name = f"{backend.hostname}.{service.host}:{port.number}"
-            hosts.append(_host(name, with_port(names, port.number), [default_route(target)]))
+            hosts.append(virtual_host(name, with_port(names, port.number), [default_route(target)]))
     return tuple(hosts)
 
 
-def _host(name: str, domains: Iterator[str], routes: list[Any]) -> VirtualHost:
+def virtual_host(name: str, domains: Iterable[str], routes: list[Any]) -> VirtualHost:
     return rc.VirtualHost(name=name, domains=list(domains), routes=routes, include_request_attempt_count=True)
 
 

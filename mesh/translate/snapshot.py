@@ -15,7 +15,7 @@ from mesh.api.core import Pod
 from mesh.api.meta import Object
 from mesh.api.services import EndpointSlice, Ingress, Service
 from mesh.api.traffic import RouteRule
-from mesh.translate.hosts import DOMAIN
+from mesh.translate.hosts import DOMAIN, service_host
 from mesh.translate.views import (
     Backend,
     IngressView,
@@ -46,12 +46,19 @@ class Snapshot:
     """By host; every address, ready or not."""
     rules: Mapping[str, tuple[RuleView, ...]]
     """By resolved destination host, in the order in which they are tried."""
+    sourced: tuple[RuleView, ...]
+    """Those of the rules that name a source."""
     ingresses: tuple[IngressView, ...]
     pods: Mapping[str, PodView]
     """By address."""
 
+    @property
+    def has_unselecting(self) -> bool:
+        """Whether some service lists addresses without selecting pods."""
+        return any(not service.selector for service in self.services.values())
+
     def service(self, name: str, namespace: str) -> ServiceView | None:
-        return self.services.get(f"{name}.{namespace}.svc.{self.domain}")
+        return self.services.get(service_host(name, namespace, self.domain))
 
     def ready(self, host: str) -> tuple[Backend, ...]:
         """The addresses that take traffic."""
@@ -91,18 +98,20 @@ class World:
         self._ingresses: dict[Key, IngressView] = {}
         self._backends: dict[Key, tuple[Backend, ...]] = {}
         self._stale: set[Key] = set()
+        self._sorted_services: dict[str, ServiceView] | None = None
+        self._sorted_rules: dict[str, tuple[RuleView, ...]] | None = None
         self._snapshot: Snapshot | None = None
 
     def put(self, obj: Object) -> bool:
         """Take in a new or changed object; True when a view changed. Other kinds are ignored."""
         if isinstance(obj, Service):
-            return self._changed(self._services, obj.key, service_view(obj, self.domain))
+            return self._set_service(obj.key, service_view(obj, self.domain))
         if isinstance(obj, EndpointSlice):
             return self._put_slice(obj.key, slice_view(obj))
         if isinstance(obj, Pod):
             return self._put_pod(obj)
         if isinstance(obj, RouteRule):
-            return self._changed(self._rules, obj.key, rule_view(obj, self.domain))
+            return self._set_rule(obj.key, rule_view(obj, self.domain))
         if isinstance(obj, Ingress):
             return self._changed(self._ingresses, obj.key, ingress_view(obj))
         return False
@@ -110,13 +119,13 @@ class World:
     def remove(self, obj: Object) -> bool:
         """Forget an object; True when it was known."""
         if isinstance(obj, Service):
-            return self._changed(self._services, obj.key, None)
+            return self._set_service(obj.key, None)
         if isinstance(obj, EndpointSlice):
             return self._drop_slice(obj.key)
         if isinstance(obj, Pod):
             return self._set_pod(obj.key, None)
         if isinstance(obj, RouteRule):
-            return self._changed(self._rules, obj.key, None)
+            return self._set_rule(obj.key, None)
         if isinstance(obj, Ingress):
             return self._changed(self._ingresses, obj.key, None)
         return False
@@ -127,19 +136,35 @@ class World:
             for key in self._stale:
                 self._join(key)
             self._stale.clear()
-            hosts = {key: f"{key[1]}.{key[0]}.svc.{self.domain}" for key in self._backends}
-            rules: dict[str, list[RuleView]] = defaultdict(list)
-            for rule in self._rules.values():
-                rules[rule.host].append(rule)
+            rules = self._rules_by_host()
             self._snapshot = Snapshot(
                 domain=self.domain,
-                services=dict(sorted((service.host, service) for service in self._services.values())),
-                backends={hosts[key]: backends for key, backends in self._backends.items()},
-                rules={host: tuple(sorted(rules[host], key=lambda rule: rule.order)) for host in sorted(rules)},
+                services=self._services_by_host(),
+                backends={
+                    service_host(name, namespace, self.domain): found
+                    for (namespace, name), found in self._backends.items()
+                },
+                rules=rules,
+                sourced=tuple(rule for group in rules.values() for rule in group if rule.source_host),
                 ingresses=tuple(sorted(self._ingresses.values(), key=lambda ingress: ingress.order)),
                 pods=dict(self._by_ip),
             )
         return self._snapshot
+
+    def _services_by_host(self) -> dict[str, ServiceView]:
+        if self._sorted_services is None:
+            self._sorted_services = dict(sorted((service.host, service) for service in self._services.values()))
+        return self._sorted_services
+
+    def _rules_by_host(self) -> dict[str, tuple[RuleView, ...]]:
+        if self._sorted_rules is None:
+            found: dict[str, list[RuleView]] = defaultdict(list)
+            for rule in self._rules.values():
+                found[rule.host].append(rule)
+            self._sorted_rules = {
+                host: tuple(sorted(found[host], key=lambda rule: rule.order)) for host in sorted(found)
+            }
+        return self._sorted_rules
 
     def _changed(self, index: dict[Key, V], key: Key, view: V | None) -> bool:
         if index.get(key) == view:
@@ -150,6 +175,18 @@ class World:
             index[key] = view
         self._snapshot = None
         return True
+
+    def _set_service(self, key: Key, view: ServiceView | None) -> bool:
+        changed = self._changed(self._services, key, view)
+        if changed:
+            self._sorted_services = None
+        return changed
+
+    def _set_rule(self, key: Key, view: RuleView | None) -> bool:
+        changed = self._changed(self._rules, key, view)
+        if changed:
+            self._sorted_rules = None
+        return changed
 
     def _put_pod(self, pod: Pod) -> bool:
         # A finished pod keeps its address in its status, though another one may have it by now.

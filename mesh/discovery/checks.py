@@ -1,0 +1,66 @@
+"""Can this object be executed at all?
+
+Asked of every rule and Ingress before it may replace the version in force: first what the API would have said (the
+object may have been stored by another version), then whether the proxy's own compiler takes what it translates to.
+"""
+
+from dataclasses import dataclass
+
+from mesh.api.errors import Cause
+from mesh.api.meta import Object
+from mesh.api.scheme import encode
+from mesh.api.services import Ingress
+from mesh.api.traffic import RouteRule
+from mesh.api.validation_routerule import causes
+from mesh.discovery.compiled import Compiled
+from mesh.routing.errors import Refused
+from mesh.translate import gateway, outbound
+from mesh.translate.routerule import rule_route
+from mesh.translate.snapshot import Snapshot, build
+from mesh.translate.views import PortView, rule_view
+
+_ANY_PORT = PortView(name="http", number=80, http=True, target=80)
+_NOTHING = build(())
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an object is not in force. causes: by field, in the object's own words."""
+
+    obj: Object
+    causes: tuple[Cause, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(f"{cause.field}: {cause.message}" for cause in self.causes)
+
+
+def problem_of(obj: Object, compiled: Compiled) -> Problem | None:
+    """None when the object may be put in force."""
+    found: list[Cause] = []
+    if isinstance(obj, RouteRule):
+        found = _rule(obj, compiled)
+    elif isinstance(obj, Ingress):
+        found = _ingress(obj, compiled)
+    return Problem(obj, tuple(found)) if found else None
+
+
+def _rule(rule: RouteRule, compiled: Compiled) -> list[Cause]:
+    found = causes(encode(rule), rule.namespace)
+    if found:
+        return found
+    view = rule_view(rule, _NOTHING.domain)
+    host = outbound.virtual_host(view.route_name, ["*"], [rule_route(_NOTHING, view, _ANY_PORT)])
+    return _compiles(compiled, [host])
+
+
+def _ingress(ingress: Ingress, compiled: Compiled) -> list[Cause]:
+    alone: Snapshot = build([ingress])
+    return _compiles(compiled, gateway.route_configuration(alone).virtual_hosts)
+
+
+def _compiles(compiled: Compiled, hosts: list[object]) -> list[Cause]:
+    try:
+        compiled.table("check", hosts)
+    except Refused as refused:
+        return [Cause("spec", f"the proxy can not execute what it means ({refused})")]
+    return []

@@ -1,0 +1,121 @@
+"""What was compiled before?
+
+Compiled values are shared by every proxy of the process: equal messages give the same object, found by identity
+first and by serialized bytes then. What no generation asked for any more is dropped.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from envoy.config.route.v3 import route_pb2
+
+from mesh.routing.compile import compile_cluster, compile_endpoints, compile_listener, compile_routes
+from mesh.routing.route_table import RouteTable, VirtualHost
+from mesh.routing.spec import ClusterSpec, EndpointSpec, ListenerSpec
+from mesh.translate.resources import wire
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Kept(Generic[K, V]):
+    """A dictionary of two generations: what a sweep finds unused since the last one is dropped."""
+
+    __slots__ = ("_fresh", "_old")
+
+    def __init__(self) -> None:
+        self._fresh: dict[K, V] = {}
+        self._old: dict[K, V] = {}
+
+    def get(self, key: K) -> V | None:
+        value = self._fresh.get(key)
+        if value is None:
+            value = self._old.get(key)
+            if value is not None:
+                self._fresh[key] = value
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        self._fresh[key] = value
+
+    def sweep(self) -> None:
+        self._old, self._fresh = self._fresh, {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[V]):
+    """A message with its bytes and its result. The message is kept so that nothing else can get its id."""
+
+    message: Any
+    data: bytes
+    result: V
+
+
+class _Cache(Generic[V]):
+    """Results by message."""
+
+    __slots__ = ("_by_data", "_by_id", "_make")
+
+    def __init__(self, make: Callable[[Any], V]) -> None:
+        self._make = make
+        self._by_id: _Kept[int, _Entry[V]] = _Kept()
+        self._by_data: _Kept[bytes, _Entry[V]] = _Kept()
+
+    def get(self, message: Any) -> V:
+        entry = self._by_id.get(id(message))
+        if entry is not None:
+            self._by_data.put(entry.data, entry)
+            return entry.result
+        data = wire(message)
+        known = self._by_data.get(data)
+        entry = _Entry(message, data, self._make(message) if known is None else known.result)
+        self._by_id.put(id(message), entry)
+        self._by_data.put(data, entry)
+        return entry.result
+
+    def sweep(self) -> None:
+        self._by_id.sweep()
+        self._by_data.sweep()
+
+
+class Compiled:
+    """The compiled form of translated messages. Raises `routing.errors.Refused` for what can not be executed."""
+
+    def __init__(self) -> None:
+        self._hosts = _Cache(_virtual_host)
+        self._clusters = _Cache(compile_cluster)
+        self._endpoints = _Cache(compile_endpoints)
+        self._tables: _Kept[tuple[str, bool, tuple[int, ...]], RouteTable] = _Kept()
+
+    def cluster(self, message: Any) -> ClusterSpec:
+        return self._clusters.get(message)
+
+    def endpoints(self, message: Any) -> tuple[EndpointSpec, ...]:
+        return self._endpoints.get(message)
+
+    def listener(self, message: Any) -> ListenerSpec:
+        """Not remembered: each listener has an address of its own."""
+        return compile_listener(message)
+
+    def table(self, name: str, hosts: Iterable[Any], *, ignore_port: bool = False) -> RouteTable:
+        """The table of some virtual hosts; the same object as before while none of them changed."""
+        compiled = tuple(self._hosts.get(host) for host in hosts)
+        # The table holds its virtual hosts, so their ids stay theirs while it is kept.
+        key = (name, ignore_port, tuple(map(id, compiled)))
+        table = self._tables.get(key)
+        if table is None:
+            table = RouteTable(name, compiled, ignore_port)
+            self._tables.put(key, table)
+        return table
+
+    def sweep(self) -> None:
+        """Forget what was not asked for since the last sweep."""
+        self._hosts.sweep()
+        self._clusters.sweep()
+        self._endpoints.sweep()
+        self._tables.sweep()
+
+
+def _virtual_host(message: Any) -> VirtualHost:
+    return compile_routes(route_pb2.RouteConfiguration(name=message.name, virtual_hosts=[message])).virtual_hosts[0]

@@ -1,0 +1,125 @@
+"""What is in force, given the objects seen so far?
+
+Synchronous from end to end: objects go in one at a time, `refresh` freezes them, and then every proxy is asked for
+(see `proxies`). An object that can not be executed is refused on the way in, and its last good version stays, so a
+refresh never fails because of one rule.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mesh.api.core import Pod
+from mesh.api.meta import Object
+from mesh.discovery.checks import Problem, problem_of
+from mesh.discovery.compiled import Compiled
+from mesh.discovery.tables import Endpoints
+from mesh.metrics.registry import Workload
+from mesh.routing.route_table import RouteTable
+from mesh.routing.spec import ClusterSpec
+from mesh.translate import gateway, outbound
+from mesh.translate.clusters import CLUSTER_ID
+from mesh.translate.hosts import DOMAIN
+from mesh.translate.memo import Memo
+from mesh.translate.routerule import Caller
+from mesh.translate.snapshot import Snapshot, World
+from mesh.translate.views import PodView, ServiceView, pod_view
+
+
+class Configuration:
+    """The objects, the snapshot in force, and what all proxies of the process share."""
+
+    def __init__(self, domain: str = DOMAIN) -> None:
+        self._world = World(domain)
+        self._memo = Memo()
+        self._instances: dict[tuple[str, str, frozenset[tuple[str, str]]], tuple[ServiceView, ...]] = {}
+        self._tables: dict[outbound.CallerClass, RouteTable] = {}
+        self.compiled = Compiled()
+        self.inbound = Compiled()
+        """What stands behind inbound ports. Few, and alike in every pod, so nothing is ever dropped."""
+        self.snapshot: Snapshot = self._world.snapshot()
+        self.clusters: Mapping[bytes, ClusterSpec] = {}
+        """Every outbound cluster; the same object until one of them changes."""
+        self.endpoints: Mapping[bytes, Endpoints] = {}
+        """The addresses of each; the same object until one of them changes."""
+
+    def put(self, obj: Object) -> Problem | None:
+        """Take in an object, or say why not; then the version before it, if any, stays in force."""
+        problem = problem_of(obj, self.compiled)
+        if problem is None:
+            self._world.put(obj)
+        return problem
+
+    def remove(self, obj: Object) -> None:
+        self._world.remove(obj)
+
+    def refresh(self) -> bool:
+        """Put the objects seen so far in force; False when that changes nothing.
+
+        Raises Refused, and leaves everything as it was, where the whole can not be executed.
+        """
+        snapshot = self._world.snapshot()
+        if snapshot is self.snapshot:
+            return False
+        clusters = outbound.clusters(snapshot, self._memo)
+        endpoints = outbound.endpoints(snapshot, self._memo)
+        compiled = self.compiled
+        new_clusters = {name.encode(): compiled.cluster(message) for name, message in clusters.items()}
+        new_endpoints = {name.encode(): compiled.endpoints(message) for name, message in endpoints.items()}
+        self.clusters = _keep(self.clusters, new_clusters)
+        self.endpoints = _keep(self.endpoints, new_endpoints)
+        self._instances, self._tables, self.snapshot = {}, {}, snapshot
+        return True
+
+    def sweep(self) -> None:
+        """Forget what the last refresh did not use. Call it when every proxy has been asked for."""
+        self._memo.sweep()
+        self.compiled.sweep()
+
+    def pod(self, pod: Pod) -> PodView:
+        """The latest known state of a pod, while it has its address."""
+        known = self.snapshot.pods.get(pod.status.pod_ip or "")
+        return known if known is not None and (known.namespace, known.name) == pod.key else pod_view(pod)
+
+    def services_of(self, pod: PodView) -> tuple[ServiceView, ...]:
+        """The services that a pod belongs to."""
+        key = (pod.namespace, pod.ip if self.snapshot.has_unselecting else "", frozenset(pod.labels.items()))
+        found = self._instances.get(key)
+        if found is None:
+            found = self._instances[key] = self.snapshot.instances(pod)
+        return found
+
+    def outbound_table(self, pod: PodView) -> RouteTable:
+        """What a pod may call. Pods that no rule tells apart share one table."""
+        hosts = frozenset(service.host for service in self.services_of(pod))
+        caller = Caller(pod.namespace, hosts, pod.labels)
+        kind = outbound.caller_class(self.snapshot, caller)
+        table = self._tables.get(kind)
+        if table is None:
+            virtual_hosts = outbound.virtual_hosts(self.snapshot, caller, self._memo)
+            table = self._tables[kind] = self.compiled.table(outbound.ROUTES, virtual_hosts)
+        return table
+
+    def gateway_table(self) -> RouteTable:
+        """What people may call."""
+        message = gateway.route_configuration(self.snapshot)
+        return self.compiled.table(gateway.ROUTES, message.virtual_hosts, ignore_port=True)
+
+    @staticmethod
+    def workload(pod: PodView) -> Workload:
+        """How metrics call a pod."""
+        return Workload(
+            workload=pod.workload,
+            namespace=pod.namespace,
+            app=pod.app or "unknown",
+            version=pod.version or "unknown",
+            canonical_service=pod.canonical_name,
+            canonical_revision=pod.canonical_revision,
+            cluster=CLUSTER_ID,
+        )
+
+
+def _keep(old: Mapping[bytes, Any], new: Mapping[bytes, Any]) -> Mapping[bytes, Any]:
+    """The old mapping when the new one holds the very same values."""
+    if len(old) == len(new) and all(new.get(name) is value for name, value in old.items()):
+        return old
+    return new

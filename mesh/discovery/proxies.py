@@ -1,0 +1,117 @@
+"""Which tables does one proxy get?
+
+A proxy's state remembers what its last tables were made of, and hands out the very same tables until one of these
+parts changes; so "did anything change for this proxy?" costs a few comparisons.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from mesh.api.core import Pod
+from mesh.discovery.configuration import Configuration
+from mesh.discovery.tables import Endpoints, Layered, MakeTables
+from mesh.routing.route_table import RouteTable
+from mesh.routing.spec import ClusterSpec, ListenerSpec
+from mesh.translate import gateway, outbound
+from mesh.translate.clusters import cluster, load_assignment
+from mesh.translate.resources import Resources
+from mesh.translate.sidecar import inbound, inbound_ports
+from mesh.translate.targets import Target
+
+
+class ProxyState(Protocol):
+    """Makes the tables of one proxy."""
+
+    def tables(self) -> Any:
+        """The tables for the configuration in force; the same object as last time when nothing changed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What belongs to one proxy alone, compiled."""
+
+    listeners: tuple[ListenerSpec, ...]
+    clusters: Mapping[bytes, ClusterSpec]
+    endpoints: Mapping[bytes, Endpoints]
+
+
+class _State:
+    """Keeps the last tables and the parts they were made of."""
+
+    def __init__(self, configuration: Configuration, make_tables: MakeTables) -> None:
+        self.configuration = configuration
+        self._make_tables = make_tables
+        self._parts: tuple[object, ...] = ()
+        self._tables: Any = None
+
+    def assemble(self, own: Own, routes: str, table: RouteTable) -> Any:
+        configuration = self.configuration
+        parts = (own, table, configuration.clusters, configuration.endpoints)
+        if len(self._parts) != len(parts) or any(a is not b for a, b in zip(self._parts, parts, strict=True)):
+            self._tables = self._make_tables(
+                listeners=tuple(deliver(listener, {routes: table}) for listener in own.listeners),
+                clusters=Layered(own.clusters, configuration.clusters),
+                endpoints=Layered(own.endpoints, configuration.endpoints),
+            )
+            self._parts = parts
+        return self._tables
+
+
+class SidecarState(_State):
+    """The sidecar of one pod. app_ip: where the application listens."""
+
+    def __init__(self, configuration: Configuration, make_tables: MakeTables, pod: Pod, app_ip: str) -> None:
+        super().__init__(configuration, make_tables)
+        self._pod, self._app_ip = pod, app_ip
+        self._inbound: tuple[object, ...] = ()
+        self._own = Own((), {}, {})
+
+    def tables(self) -> Any:
+        pod = self.configuration.pod(self._pod)
+        ports = inbound_ports(pod, self.configuration.services_of(pod))
+        if self._inbound != (pod.ip, ports):
+            self._own = compile_own(self.configuration, inbound(pod, self._app_ip, ports))
+            self._inbound = (pod.ip, ports)
+        return self.assemble(self._own, outbound.ROUTES, self.configuration.outbound_table(pod))
+
+
+class GatewayState(_State):
+    """The gateway at one address."""
+
+    def __init__(self, configuration: Configuration, make_tables: MakeTables, address: str, port: int) -> None:
+        super().__init__(configuration, make_tables)
+        self._listeners = (gateway.listener(address, port),)
+        self._missing: tuple[Target, ...] | None = None
+        self._own = Own((), {}, {})
+
+    def tables(self) -> Any:
+        missing = gateway.missing(self.configuration.snapshot)
+        if missing != self._missing:
+            resources = Resources(
+                listeners=self._listeners,
+                clusters=tuple(cluster(target, None) for target in missing),
+                endpoints=tuple(load_assignment(target, None, ()) for target in missing),
+            )
+            self._own = compile_own(self.configuration, resources)
+            self._missing = missing
+        return self.assemble(self._own, gateway.ROUTES, self.configuration.gateway_table())
+
+
+def compile_own(configuration: Configuration, resources: Resources) -> Own:
+    """The part of a proxy that it shares with nobody."""
+    compiled, alike = configuration.compiled, configuration.inbound
+    tables = {message.name: alike.table(message.name, message.virtual_hosts) for message in resources.routes}
+    return Own(
+        listeners=tuple(deliver(compiled.listener(message), tables) for message in resources.listeners),
+        clusters={message.name.encode(): alike.cluster(message) for message in resources.clusters},
+        endpoints={message.cluster_name.encode(): compiled.endpoints(message) for message in resources.endpoints},
+    )
+
+
+def deliver(listener: ListenerSpec, routes: Mapping[str, RouteTable]) -> ListenerSpec:
+    """The listener with the table that it waits for, when that is among these."""
+    http = listener.http
+    table = routes.get(http.rds) if http is not None and http.rds is not None else None
+    return listener if http is None or table is None else replace(listener, http=replace(http, routes=table))

@@ -1,0 +1,175 @@
+"""How does a change in the API reach the proxies of this process?
+
+Informers feed `Configuration`. The first change starts a short wait, so that a burst costs one refresh; then each
+subscriber whose tables changed gets new ones. One task does all of it, so a proxy never sees tables out of order.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from mesh.api.core import Pod
+from mesh.api.meta import Object
+from mesh.api.services import EndpointSlice, Ingress, Service
+from mesh.api.traffic import RouteRule
+from mesh.client.base import Client
+from mesh.client.informer import Informer
+from mesh.discovery.configuration import Configuration
+from mesh.discovery.proxies import GatewayState, ProxyState, SidecarState
+from mesh.discovery.report import Reporter
+from mesh.discovery.slim import slim_pod
+from mesh.discovery.tables import MakeTables, Subscriber
+from mesh.metrics.registry import Workload
+from mesh.routing.errors import Refused
+from mesh.runtime.net import BindError
+from mesh.runtime.tasks import Tasks
+from mesh.translate.hosts import DOMAIN
+from mesh.translate.views import PodView
+
+log = logging.getLogger("mesh.discovery")
+SETTLE_S = 0.005
+"""How long a burst may go on before it is put in force. Long enough to merge one kubectl apply, short enough to
+stay far below the 100 ms in which a rule must act."""
+TURN = 25
+"""Subscribers served before other tasks of the process get their turn."""
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """One proxy that wants tables, and the tables that it took last."""
+
+    name: str
+    subscriber: Subscriber
+    state: ProxyState
+    applied: Any = None
+
+
+class ConfigSource:
+    """The one source of configuration in a process: start it, subscribe proxies, close its tasks at the end.
+
+    make_tables: how the process's proxies want their tables.  reporter: tells people about objects that can not be
+    executed; one process of a mesh has one.
+    """
+
+    def __init__(
+        self, client: Client, make_tables: MakeTables, *, reporter: Reporter | None = None, domain: str = DOMAIN
+    ) -> None:
+        self.configuration = Configuration(domain)
+        self._make_tables = make_tables
+        self._reporter = reporter
+        self._informers: list[Informer[Any]] = [
+            Informer(client, Service),
+            Informer(client, EndpointSlice),
+            Informer(client, Pod, transform=slim_pod),
+            Informer(client, RouteRule),
+            Informer(client, Ingress),
+        ]
+        self._subscriptions: dict[Subscription, None] = {}
+        self._dirty = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._behind = False
+        """Whether a new subscriber's refresh left the others with older tables."""
+        self._workloads: dict[str, tuple[PodView, Workload]] = {}
+
+    def start(self, tasks: Tasks) -> None:
+        """Begin to follow the API; everything runs in `tasks`."""
+        for informer in self._informers:
+            informer.on_change(self._changed)
+            informer.start(tasks)
+        tasks.start(self._follow(), "discovery")
+
+    async def synced(self) -> None:
+        """Wait until the first state of every kind has arrived."""
+        for informer in self._informers:
+            await informer.synced()
+
+    async def subscribe_sidecar(self, pod: Pod, app_ip: str, subscriber: Subscriber) -> Subscription:
+        """Configure the sidecar of a pod, now and on every change. Raises what the first `apply` raises."""
+        state = SidecarState(self.configuration, self._make_tables, pod, app_ip)
+        return await self._subscribe(Subscription(f"{pod.namespace}/{pod.name}", subscriber, state))
+
+    async def subscribe_gateway(self, address: str, port: int, subscriber: Subscriber) -> Subscription:
+        """Configure the gateway, now and on every change. Raises what the first `apply` raises."""
+        state = GatewayState(self.configuration, self._make_tables, address, port)
+        return await self._subscribe(Subscription("gateway", subscriber, state))
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Leave a proxy as it is from now on."""
+        self._subscriptions.pop(subscription, None)
+
+    def peer(self, address: str) -> Workload | None:
+        """Who has this address: what metrics call the pod; None when it is no pod."""
+        pod = self.configuration.snapshot.pods.get(address)
+        if pod is None:
+            return None
+        known = self._workloads.get(address)
+        if known is None or known[0] is not pod:
+            known = self._workloads[address] = (pod, self.configuration.workload(pod))
+        return known[1]
+
+    def workload(self, pod: Pod) -> Workload:
+        """What metrics call this pod."""
+        return self.configuration.workload(self.configuration.pod(pod))
+
+    def _changed(self, old: Object | None, new: Object | None) -> None:
+        if new is None:
+            if old is not None:
+                self.configuration.remove(old)
+        else:
+            problem = self.configuration.put(new)
+            if problem is not None:
+                log.warning("object not in force kind=%s object=%s/%s why=%s", type(new).__name__, *new.key, problem)
+            if self._reporter is not None:
+                if problem is None:
+                    self._reporter.accepted(new)
+                else:
+                    self._reporter.refused(problem)
+        self._dirty.set()
+
+    async def _subscribe(self, subscription: Subscription) -> Subscription:
+        await self.synced()
+        async with self._lock:
+            if self._refresh():
+                self._behind = True
+                self._dirty.set()
+            await self._give(subscription)
+            self._subscriptions[subscription] = None
+        return subscription
+
+    async def _follow(self) -> None:
+        await self.synced()
+        while True:
+            await self._dirty.wait()
+            await asyncio.sleep(SETTLE_S)
+            self._dirty.clear()
+            async with self._lock:
+                if self._refresh() or self._behind:
+                    self._behind = False
+                    await self._distribute()
+                    self.configuration.sweep()
+
+    def _refresh(self) -> bool:
+        """Put what arrived in force; False when nothing changed, or when it can not be executed as a whole."""
+        try:
+            return self.configuration.refresh()
+        except Refused as refused:
+            log.error("configuration refused, the old one stays error=%s", refused)
+            return False
+
+    async def _distribute(self) -> None:
+        for place, subscription in enumerate(tuple(self._subscriptions)):
+            if place % TURN == TURN - 1:
+                await asyncio.sleep(0)
+            if subscription not in self._subscriptions:
+                continue
+            try:
+                await self._give(subscription)
+            except (BindError, Refused, OSError) as error:
+                log.error("proxy keeps its old tables proxy=%s error=%s", subscription.name, error)
+
+    async def _give(self, subscription: Subscription) -> None:
+        tables = subscription.state.tables()
+        if tables is not subscription.applied:
+            await subscription.subscriber.apply(tables)
+            subscription.applied = tables
