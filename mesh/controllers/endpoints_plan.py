@@ -283,6 +283,7 @@ def plan_endpoints(
             namespace=service.namespace,
             labels=service.metadata.labels,
             annotations=annotations or None,
+            owner_references=[controller_reference(service)],
         )
         endpoints = decode(Endpoints, {"subsets": wanted or None})
         return [Create(obj=endpoints.model_copy(update={"metadata": metadata}))]
