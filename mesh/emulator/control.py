@@ -1,0 +1,203 @@
+"""What does the control process hold, and in which order do its parts start and stop?
+
+Store, registry, API server, controllers, DNS; then the children: nodes and gateway. A node that dies stays dead, for
+that is what a lost node is; a gateway that dies is started again.
+"""
+
+import asyncio
+import logging
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+import orjson
+
+from mesh.api.core import Namespace
+from mesh.api.services import EndpointSlice, Service
+from mesh.apiserver.local import LocalClient
+from mesh.apiserver.registry import Registry, index
+from mesh.apiserver.server import ApiServer
+from mesh.client.informer import Informers
+from mesh.controllers.manager import Manager
+from mesh.controllers.settings import Settings as ControllerSettings
+from mesh.dns.feed import Feed
+from mesh.dns.server import DnsServer
+from mesh.emulator.processes import Child, ChildFailed
+from mesh.emulator.settings import Settings
+from mesh.runtime.clock import Clock, SystemClock
+from mesh.runtime.net import BindError
+from mesh.runtime.tasks import Tasks
+from mesh.store import Store, StoreError
+
+log = logging.getLogger("mesh.emulator")
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+
+
+class ControlPlane:
+    """API server, controllers and DNS, in the caller's event loop. Use `start`, then `close`."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None, rng: random.Random | None = None) -> None:
+        self.settings, self.clock = settings, clock or SystemClock()
+        self.rng = rng or random.Random()
+        self.tasks = Tasks("control")
+        path = Path(settings.state_dir) / "objects.db" if settings.state_dir else None
+        self.store = Store(path, self.clock.wall(), index)
+        self.registry = Registry(self.store, self.clock, self.rng)
+        self.client = LocalClient(self.registry)
+        people = settings.plan.people
+        self.api = ApiServer(self.registry, people, settings.api_port)
+        self.manager = Manager(self.client, self.clock, controller_settings(settings))
+        self._dns: list[DnsServer] = []
+
+    async def start(self) -> None:
+        """Bring everything up. Raises BindError; what was started is closed again."""
+        try:
+            self.registry.bootstrap(
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES
+            )
+            await self.api.start()
+            await self._start_dns()
+            self.manager.start(self.tasks)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _start_dns(self) -> None:
+        """DNS for people at its own port, and for programs in the mesh at the cluster's address."""
+        informers = Informers(self.client, self.tasks)
+        plan, port = self.settings.plan, self.settings.dns_port
+        feed = Feed(
+            informers.of(Service), informers.of(EndpointSlice), informers.of(Namespace), dns_address=plan.dns_service
+        )
+        for address in (plan.people, plan.dns_service):
+            server = DnsServer(feed, address, port)
+            await server.start()
+            self._dns.append(server)
+
+    async def close(self) -> None:
+        """Stop in the opposite order. Safe to call twice."""
+        await self.manager.close()
+        for server in self._dns:
+            await server.close()
+        await self.tasks.close()
+        await self.api.close()
+        self.store.close()
+
+
+def controller_settings(settings: Settings) -> ControllerSettings:
+    """The controllers' part of what was chosen."""
+    plan = settings.plan
+    return ControllerSettings(
+        service_prefix=plan.service_prefix,
+        reserved_cluster_ips={
+            ("default", "kubernetes"): plan.kubernetes_service,
+            ("kube-system", "kube-dns"): plan.dns_service,
+        },
+        gateway_address=plan.people,
+        api_address=(plan.people, settings.api_port),
+        dns_address=(plan.dns_service, settings.dns_port),
+        node_grace_s=settings.node_grace_s,
+    )
+
+
+class Supervisor:
+    """The children of a control process."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self.settings, self.say = settings, say
+        self.children: dict[str, Child] = {}
+        self.tasks = Tasks("supervisor")
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Start all children at once and wait until each is ready. Raises ChildFailed."""
+        config = self.settings.to_json()
+        roles = {self.settings.node_name(i): ["node", str(i), config] for i in range(self.settings.nodes)}
+        roles["gateway"] = ["gateway", config]
+        names = list(roles)
+        spawned = await asyncio.gather(*(self._spawn(name, roles[name]) for name in names))
+        for name, child in zip(names, spawned, strict=True):
+            self.children[name] = child
+        for name in names:
+            await self.children[name].ready()
+            self.say(f"{name} is up")
+            self.watch(self.children[name], roles[name])
+
+    async def _spawn(self, name: str, role: list[str]) -> Child:
+        return await Child.spawn(name, role, Path(self.settings.state_dir) / f"{name}.log")
+
+    def watch(self, child: Child, role: list[str]) -> None:
+        self.tasks.start(self._mourn(child, role), f"watch-{child.name}")
+
+    async def _mourn(self, child: Child, role: list[str]) -> None:
+        code = await child.process.wait()
+        if self._stopping:
+            return
+        log.warning("child ended name=%s pid=%d code=%d", child.name, child.pid, code)
+        if child.name == "gateway":
+            await asyncio.sleep(0.2)
+            try:
+                again = await self._spawn(child.name, role)
+                await again.ready()
+            except ChildFailed as error:
+                log.error("gateway does not come back error=%s", error)
+                return
+            self.children[child.name] = again
+            self.watch(again, role)
+
+    async def close(self) -> None:
+        """Stop all children together."""
+        self._stopping = True
+        await asyncio.gather(*(child.stop() for child in self.children.values()))
+        await self.tasks.close()
+
+
+async def run_control(settings: Settings, reports: TextIO) -> None:
+    """The control process: report on `reports` as JSON lines until all is up, then run until told to stop."""
+
+    def report(event: dict[str, Any]) -> None:
+        try:
+            reports.write(orjson.dumps(event).decode() + "\n")
+        except (BrokenPipeError, ValueError):
+            pass  # whoever started us has gone; the log says the same
+
+    def say(text: str) -> None:
+        report({"say": text})
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    supervisor = Supervisor(settings, say)
+    control = None
+    try:
+        starting = asyncio.ensure_future(supervisor.start())
+        control = ControlPlane(settings)
+        await control.start()
+        say(f"API server at {settings.api_url}")
+        await until(starting, stop)
+        if not stop.is_set():
+            children = supervisor.children
+            nodes = [{"name": n, "pid": c.pid} for n, c in children.items() if n != "gateway"]
+            report({"gateway_pid": children["gateway"].pid, "nodes": nodes})
+        reports.close()
+        await stop.wait()
+    except (BindError, ChildFailed, StoreError) as error:
+        log.error("cannot start error=%s", error)
+        report({"error": str(error)})
+    finally:
+        await supervisor.close()
+        if control is not None:
+            await control.close()
+
+
+async def until(work: "asyncio.Future[None]", stop: asyncio.Event) -> None:
+    """Wait for the work, unless somebody asks to stop first."""
+    asked = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([work, asked], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if work.done():
+        work.result()
+    else:
+        work.cancel()

@@ -1,0 +1,1 @@
+"""Does. The built-in images: real HTTP servers that containers run."""

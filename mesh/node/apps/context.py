@@ -1,0 +1,30 @@
+"""What does an application know about the pod it runs in?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppContext:
+    """Handed to every built-in image.
+
+    address: where it listens (behind the sidecar in a meshed pod).  ports: its containerPorts, possibly none.
+    volume_dir: the first mounted volume's directory, else one of the container's own.
+    """
+
+    pod_name: str
+    pod_ip: str
+    node_name: str
+    namespace: str
+    container_name: str
+    image: str
+    address: str
+    ports: tuple[int, ...]
+    volume_dir: Path
+    labels: Mapping[str, str] = field(default_factory=dict)
+    args: tuple[str, ...] = ()
+
+
+class BadSetting(Exception):
+    """The environment or the arguments of a container cannot be used; one line, shown as an event."""

@@ -1,0 +1,27 @@
+"""How long does a container wait before it is started again?"""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Backoff:
+    """The kubelet's back-off: at once the first time, then base_s doubling up to cap_s; quiet for reset_s forgets.
+
+    Source: kubelet defaults 10 s, 5 min, 10 min.
+    """
+
+    base_s: float = 10.0
+    cap_s: float = 300.0
+    reset_s: float = 600.0
+    failures: int = 0
+    _last: float = float("-inf")
+
+    def next_delay_s(self, now: float) -> float:
+        """Seconds to wait before the restart that follows a failure at `now`."""
+        if now - self._last > self.reset_s:
+            self.failures = 0
+        self._last = now
+        self.failures += 1
+        if self.failures == 1:
+            return 0.0
+        return float(min(self.base_s * 2.0 ** (self.failures - 2), self.cap_s))

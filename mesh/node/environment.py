@@ -1,0 +1,58 @@
+"""What does a container find in its environment?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mesh.api.core import Container, Pod
+from mesh.node.apps.context import BadSetting
+
+
+def container_env(container: Container, pod: Pod, pod_ip: str, host_ip: str) -> dict[str, str]:
+    """Name -> value of spec.containers[].env. Raises BadSetting for what cannot be resolved."""
+    env: dict[str, str] = {}
+    if container.env_from:
+        raise BadSetting(f"container {container.name}: envFrom is not executed; write the variables under env")
+    for entry in container.env or ():
+        if entry.value_from is None:
+            env[entry.name] = expand(entry.value or "", env)
+        else:
+            env[entry.name] = from_source(entry.name, entry.value_from, pod, pod_ip, host_ip)
+    return env
+
+
+def expand(value: str, env: Mapping[str, str]) -> str:
+    """`$(NAME)` of variables written above; an unknown one stays as it is, `$$(X)` is a plain `$(X)`."""
+    out, rest = "", value
+    while (at := rest.find("$")) >= 0:
+        out, rest = out + rest[:at], rest[at:]
+        end = rest.find(")")
+        if rest.startswith("$$"):
+            out, rest = out + "$", rest[2:]
+        elif rest.startswith("$(") and end > 0 and rest[2:end] in env:
+            out, rest = out + env[rest[2:end]], rest[end + 1 :]
+        else:
+            out, rest = out + "$", rest[1:]
+    return out + rest
+
+
+def from_source(name: str, source: Mapping[str, Any], pod: Pod, pod_ip: str, host_ip: str) -> str:
+    """The value of a valueFrom. Raises BadSetting."""
+    field = (source.get("fieldRef") or {}).get("fieldPath")
+    if not field:
+        raise BadSetting(f"env {name}: valueFrom.{next(iter(source), '')} is not executed; use value or fieldRef")
+    values = {
+        "metadata.name": pod.name,
+        "metadata.namespace": pod.namespace,
+        "metadata.uid": pod.metadata.uid or "",
+        "spec.nodeName": pod.spec.node_name or "",
+        "spec.serviceAccountName": pod.spec.service_account_name or "default",
+        "status.podIP": pod_ip,
+        "status.podIPs": pod_ip,
+        "status.hostIP": host_ip,
+    }
+    if field in values:
+        return values[field]
+    for prefix, table in (("labels", pod.metadata.label_map), ("annotations", pod.metadata.annotation_map)):
+        if field.startswith(f"metadata.{prefix}['") and field.endswith("']"):
+            return table.get(field[len(prefix) + 11 : -2], "")
+    raise BadSetting(f"env {name}: fieldRef.fieldPath {field!r} is not known")
