@@ -1,0 +1,516 @@
+"""What happens to one request between its first byte and the last byte of its answer?
+
+A `Stream` is the request that routing decides about, the exchange that an upstream connection serves, and the record
+from which log and metrics are written: one object per request, driven by callbacks, without tasks or futures. The
+steps before an endpoint is involved are in `intake`, the way to endpoints in `router`.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from mesh.proxy import answer, intake, local_reply, record, retries, router
+from mesh.proxy.exchange import OVERFLOW
+from mesh.proxy.http1.chunked import encode_chunk, encode_end
+from mesh.proxy.http1.lines import Field
+from mesh.proxy.http1.request import RequestHead
+from mesh.proxy.http1.response import ResponseHead
+from mesh.proxy.local_reply import Failure
+from mesh.routing import decision as flags
+from mesh.routing.request import Request
+
+if TYPE_CHECKING:
+    from mesh.proxy.cluster import Cluster, Host
+    from mesh.proxy.downstream import DownstreamConnection
+    from mesh.proxy.listener import HttpState
+    from mesh.proxy.mirror import Mirror
+    from mesh.proxy.upstream import UpstreamConnection
+
+_MAX_HELD = 256 * 1024
+"""Bytes of a request's body that wait for a connection before the client is asked to wait, too."""
+
+
+class Stream(Request):
+    """One request of one client."""
+
+    __slots__ = (
+        "answered",
+        "attempts",
+        "body_framing",
+        "bytes_received",
+        "bytes_sent",
+        "choice",
+        "cluster",
+        "connection",
+        "details",
+        "flags",
+        "head",
+        "held",
+        "holding",
+        "host",
+        "http",
+        "idle_s",
+        "internal",
+        "last_moved",
+        "mirrors",
+        "on_answer",
+        "original_path",
+        "over",
+        "received_all",
+        "replay",
+        "request_deadline",
+        "request_done",
+        "request_id",
+        "retry_state",
+        "retry_timer",
+        "route",
+        "route_deadline",
+        "sent_all",
+        "started",
+        "status",
+        "timeout_s",
+        "try_deadline",
+        "try_timeout_s",
+        "upgrade",
+        "upstream",
+        "upstream_failure",
+    )
+
+    def __init__(self, connection: "DownstreamConnection", http: "HttpState", head: RequestHead) -> None:
+        # The fields of Request, set here to spare a call on the hottest path.
+        self.method = head.method
+        self.path = head.target
+        self.authority = head.authority or b""
+        self.scheme = b"http"
+        self.headers = []
+        self.peer_ip = connection.peer_ip
+        self.rng = http.rng
+        self._draw = -1
+        self._bare = None
+        self.connection = connection
+        self.http = http
+        self.head = head
+        self.upgrade = head.upgrade
+        self.route: Any = None
+        self.choice: Any = None
+        self.cluster: Cluster | None = None
+        self.host: Host | None = None
+        self.upstream: UpstreamConnection | None = None
+        self.started = monotonic()
+        self.request_done = 0.0
+        self.received_all = False
+        self.sent_all = False
+        self.answered = False
+        self.over = False
+        self.held: list[bytes] | None = None
+        self.replay: list[bytes] | None = None
+        self.mirrors: list[Mirror] | None = None
+        self.on_answer: Callable[[list[Field]], None] | None = None
+        self.original_path = b""
+        self.holding = False
+        self.internal = False
+        self.body_framing = 0
+        self.attempts = 0
+        self.status = 0
+        self.flags = b""
+        self.details = b""
+        self.upstream_failure = b""
+        self.request_id = b""
+        self.bytes_received = 0
+        self.bytes_sent = 0
+        self.timeout_s = 0.0
+        self.try_timeout_s = 0.0
+        self.route_deadline = 0.0
+        self.try_deadline = 0.0
+        self.request_deadline = 0.0
+        self.idle_s = 0.0
+        self.last_moved = 0.0
+        self.retry_state: Any = None
+        self.retry_timer: Any = None
+
+    # --- the client's side ----------------------------------------------------------------------------------
+
+    def start(self, body: bytes, done: bool) -> None:
+        """The head is read; body is what came with it."""
+        http = self.http
+        stats = http.stats
+        stats.downstream_rq_total += 1
+        stats.downstream_rq_active += 1
+        if done:
+            self.received_all = True
+            self.request_done = self.started
+        if body:
+            self.bytes_received = len(body)
+            self.held = [body]
+        if http.request_timeout_s and not done:
+            self.request_deadline = self._deadline(http.request_timeout_s)
+        intake.admit(self)
+
+    def client_data(self, data: bytes, end: bool) -> None:
+        """More of the request's body (or of a tunnel)."""
+        self.bytes_received += len(data)
+        if self.idle_s:
+            self.last_moved = self.connection.loop.time()
+        if end:
+            self.received_all = True
+            self.request_done = monotonic()
+            self.request_deadline = 0.0
+        if self.mirrors:
+            trailers = self.connection.trailers if end and self.http.trailers else []
+            for mirror in self.mirrors:
+                mirror.body(data, end, trailers)
+        upstream = self.upstream
+        if upstream is not None and (not self.upgrade or self.answered):
+            if self.replay is not None:
+                retries.keep(self, data)
+            wire = self.encode(data, end)
+            if wire:
+                upstream.write(wire)
+            if end:
+                self.sent_all = True
+        else:
+            if self.held is None:
+                self.held = []
+            if data:
+                self.held.append(data)
+                if sum(map(len, self.held)) > _MAX_HELD:
+                    self.connection.pause()
+        if end:
+            router.request_complete(self)
+
+    def encode(self, data: bytes, end: bool) -> bytes:
+        """Body bytes in the framing of the request as it goes upstream."""
+        if not self.head.chunked:
+            return data
+        wire = encode_chunk(data) if data else b""
+        if end:
+            cluster = self.cluster
+            passes = self.http.trailers and cluster is not None and cluster.trailers
+            wire += encode_end(self.connection.trailers if passes else None)
+        return wire
+
+    def client_writable(self, writable: bool) -> None:
+        """The client reads too slowly, or again fast enough."""
+        upstream = self.upstream
+        if upstream is not None:
+            if writable:
+                upstream.resume()
+            else:
+                upstream.pause()
+
+    def client_gone(self) -> None:
+        """The connection is closed; whatever was under way stops."""
+        if self.over:
+            return
+        stats = self.http.stats
+        stats.downstream_rq_rx_reset += 1
+        stats.downstream_cx_destroy_remote_active_rq += 1
+        self.flag(flags.DOWNSTREAM_CONNECTION_TERMINATION)
+        self.details = b"downstream_remote_disconnect"
+        router.abandon(self)
+        self.finish(None)
+
+    def client_broke(self, details: str) -> None:
+        """The body turned out not to be HTTP; the connection answers."""
+        if self.over:
+            return
+        self.flag(flags.DOWNSTREAM_PROTOCOL_ERROR)
+        self.details = details.encode()
+        if not self.answered:
+            self.status = 400
+        router.abandon(self)
+        self.finish(None)
+
+    # --- answers of our own ---------------------------------------------------------------------------------
+
+    def fail(self, failure: Failure, extra: list[Field] | None = None, *, early: bool = False) -> None:
+        """End the request with a local reply. early: it is made before anything was sent anywhere."""
+        if self.over:
+            return
+        if failure.flag:
+            self.flag(failure.flag)
+        self.details = failure.details
+        router.abandon(self)
+        if self.answered:
+            self.finish(True)
+            return
+        head, http, connection = self.head, self.http, self.connection
+        # A body that came along with the head has not been read when such a reply is made.
+        unread = not self.received_all or (early and (head.content_length != 0))
+        close = unread or failure.status == 400 or head.close or connection.draining or self.closes_by_count()
+        fields = extra or []
+        if self.route is not None:
+            router.local_headers(self, fields)
+        status, fields, body = local_reply.reply_fields(failure, fields, grpc=head.grpc)
+        answer.finish_fields(fields, http.server, http.server_mode)
+        if http.request_id_in_response or self.trace_forced:
+            fields.append((b"x-request-id", self.own_request_id()))
+        if self.minor() == 0:
+            close = close or not head.keep_alive
+            tail = answer.CLOSE if close else answer.KEEP_ALIVE
+        else:
+            tail = answer.CLOSE if close else b""
+        self.status = status
+        self.answered = True
+        head_only = self.method == b"HEAD"
+        self.bytes_sent = 0 if head_only else len(body)
+        connection.write(
+            local_reply.serialise(status, fields, body, minor=self.minor(), head_only=head_only, tail=tail)
+        )
+        self.finish(True if close else None, later=early or unread or not head.close)
+
+    # --- the endpoint's side (Exchange) ---------------------------------------------------------------------
+
+    def on_connection(self, connection: "UpstreamConnection") -> None:
+        router.send(self, connection)
+
+    def on_informational(self, head: ResponseHead) -> None:
+        if head.status == 100 and not self.answered:
+            self.connection.write(answer.CONTINUE)
+            self.replay = None
+            self.retry_state = None
+
+    def discards(self, head: ResponseHead, bodyless: bool) -> bool:
+        if self.retry_state is None and self.host is not None and self.host.monitor is None:
+            return False
+        return router.after_head(self, head)
+
+    def on_response(self, head: ResponseHead, body: bytes, end: bool) -> None:
+        connection = self.connection
+        request_head = self.head
+        self.route_first_byte(head)
+        if self.upgrade:
+            self._upgrade_answer(head, body, end)
+            return
+        close = request_head.close or not self.received_all or connection.draining or self.closes_by_count()
+        tail = self._framing(head, end, body)
+        if request_head.minor == 0:
+            close = close or not request_head.keep_alive
+            tail = (answer.CLOSE if close else answer.KEEP_ALIVE) + (tail if tail != answer.CHUNKED else b"")
+        elif close:
+            tail = answer.CLOSE + tail
+        wire = self.answer_head(head, tail)
+        self.answered = True
+        if end:
+            if body:
+                self.bytes_sent = len(body)
+                wire += body if not self.body_framing else encode_chunk(body) + b"0\r\n\r\n"
+            elif self.body_framing:
+                wire += b"0\r\n\r\n"
+            self.upstream = None
+            connection.write(wire)
+            self.finish(close, later=not self.received_all or not request_head.close and request_head.minor == 1)
+            return
+        if body:
+            self.bytes_sent = len(body)
+            wire += encode_chunk(body) if self.body_framing else body
+        connection.write(wire)
+        if not connection.writable and self.upstream is not None:
+            self.upstream.pause()
+
+    def on_body(self, data: bytes, end: bool, trailers: list[Field]) -> None:
+        if self.over:
+            return
+        if self.idle_s:
+            self.last_moved = self.connection.loop.time()
+        connection = self.connection
+        self.bytes_sent += len(data)
+        if self.body_framing:
+            wire = encode_chunk(data) if data else b""
+            if end:
+                passes = self.http.trailers and self.cluster is not None and self.cluster.trailers
+                wire += encode_end(trailers if passes else None)
+        else:
+            wire = data
+        if wire:
+            connection.write(wire)
+        if not end:
+            return
+        self.upstream = None
+        head = self.head
+        if self.upgrade:
+            self.finish(True)
+            return
+        close = head.close or not self.received_all or connection.draining or self.closes_by_count()
+        if head.minor == 0 and not head.keep_alive:
+            close = True
+        self.finish(close, later=not self.received_all or not head.close and head.minor == 1)
+
+    def on_reset(self, reason: str, detail: str) -> None:
+        if self.over:
+            return
+        self.upstream = None
+        if detail:
+            self.upstream_failure = detail.encode()
+        if self.answered:
+            self.flag(local_reply.reset_failure(reason, "", False).flag)
+            self.details = local_reply.reset_details(reason)
+            router.release(self)
+            self.finish(True)
+            return
+        if router.after_reset(self, reason):
+            return
+        retried = self.attempts > 1
+        failure = local_reply.reset_failure(reason, detail, retried)
+        extra = [(b"x-envoy-overloaded", b"true")] if reason == OVERFLOW else None
+        self.fail(failure, extra)
+
+    def on_upstream_writable(self, writable: bool) -> None:
+        if writable:
+            self.connection.resume()
+        else:
+            self.connection.pause()
+
+    # --- writing the endpoint's answer ----------------------------------------------------------------------
+
+    def route_first_byte(self, head: ResponseHead) -> None:
+        """The answer has begun: this attempt is final."""
+        self.status = head.status
+        self.retry_state = None
+        self.replay = None
+        self.try_deadline = 0.0
+        self.details = b"via_upstream"
+        if self.idle_s:
+            self.last_moved = self.connection.loop.time()
+
+    def _framing(self, head: ResponseHead, end: bool, body: bytes) -> bytes:
+        """The framing line that Envoy would add; notes whether the body is re-chunked."""
+        status = head.status
+        if b"content-length" in head.names or status in (204, 304) or status < 200:
+            return b""
+        if self.method != b"HEAD" and self.head.minor == 1:
+            self.body_framing = 1
+        return answer.CHUNKED
+
+    def answer_head(self, head: ResponseHead, tail: bytes) -> bytes:
+        http = self.http
+        route, choice = self.route, self.choice
+        timed = self.received_all and not http.suppress_envoy and not self.upgrade
+        if (
+            timed
+            and choice.response_mutation is None
+            and self.head.minor == 1
+            and not http.careful
+            and self.on_answer is None
+            and not route.include_attempt_count_in_response
+        ):
+            prefix = answer.prefix_of(head, http.server, http.server_mode)
+            return answer.plain_head(prefix, int((monotonic() - self.request_done) * 1000), tail)
+        fields = head.fields.copy()
+        if timed:
+            took = b"%d" % int((monotonic() - self.request_done) * 1000)
+            router.replace(fields, answer.SERVICE_TIME, took)
+        if choice.response_mutation is not None:
+            router.mutate_response(self, choice.response_mutation, fields)
+        if route.include_attempt_count_in_response:
+            router.replace(fields, b"x-envoy-attempt-count", b"%d" % self.attempts)
+        if self.on_answer is not None:
+            self.on_answer(fields)
+        answer.finish_fields(fields, http.server, http.server_mode)
+        if http.request_id_in_response or self.trace_forced:
+            fields.append((b"x-request-id", self.own_request_id()))
+        return answer.write_head(head.status, fields, tail, self.head.minor, head.case if http.keep_case else None)
+
+    def _upgrade_answer(self, head: ResponseHead, body: bytes, end: bool) -> None:
+        """The answer to a request that wanted another protocol."""
+        connection = self.connection
+        if head.status == 101:
+            fields = [(name, b"Upgrade" if name == b"connection" else value) for name, value in head.switching]
+            fields += head.fields
+            answer.finish_fields(fields, self.http.server, self.http.server_mode)
+            connection.write(answer.write_head(101, fields, b"", self.head.minor, None) + body)
+            self.answered = True
+            self.route_deadline = self.try_deadline = 0.0
+            self.bytes_sent = len(body)
+            connection.tunnel = True
+            self.http.stats.downstream_cx_upgrades_total += 1
+            if self.held and self.upstream is not None:
+                self.upstream.write(b"".join(self.held))
+            self.held = None
+            return
+        if head.status == 200:
+            router.abandon(self)
+            self.fail(Failure(200, b"", b"", local_reply.HANDSHAKE))
+            return
+        self.upgrade = b""
+        self.on_response(head, body, end)
+
+    # --- time -----------------------------------------------------------------------------------------------
+
+    def _deadline(self, after_s: float) -> float:
+        at = self.connection.loop.time() + after_s
+        self.connection.arm(at)
+        return at
+
+    def set_idle(self, idle_s: float) -> None:
+        """End the stream when nothing moved for so long; 0: never."""
+        self.idle_s = idle_s
+        if idle_s:
+            self.last_moved = self.connection.loop.time()
+            self.connection.arm(self.last_moved + idle_s)
+
+    def next_deadline(self) -> float:
+        """The earliest moment at which the clock matters; 0 when it does not."""
+        idle = self.last_moved + self.idle_s if self.idle_s else 0.0
+        pending = [at for at in (self.route_deadline, self.try_deadline, self.request_deadline, idle) if at]
+        return min(pending) if pending else 0.0
+
+    def look_at_clock(self, now: float) -> None:
+        """Some deadline of the connection has come; is it one of ours?"""
+        if self.over:
+            return
+        if self.route_deadline and now >= self.route_deadline:
+            self.route_deadline = 0.0
+            router.route_timeout(self)
+        elif self.try_deadline and now >= self.try_deadline:
+            self.try_deadline = 0.0
+            router.try_timeout(self)
+        elif self.idle_s and now >= self.last_moved + self.idle_s:
+            self.idle_s = 0.0
+            self.http.stats.downstream_rq_idle_timeout += 1
+            self.fail(local_reply.IDLE_TIMEOUT)
+        elif self.request_deadline and now >= self.request_deadline:
+            self.request_deadline = 0.0
+            self.http.stats.downstream_rq_timeout += 1
+            self.fail(local_reply.REQUEST_LATE)
+
+    # --- the end --------------------------------------------------------------------------------------------
+
+    def finish(self, close: bool | None, *, later: bool = True) -> None:
+        """Count, log, and give the connection back. close: the client's connection ends with this request."""
+        if self.over:
+            return
+        self.over = True
+        if self.mirrors:
+            for mirror in self.mirrors:
+                mirror.request_over(self.received_all)
+        if self.holding:
+            router.release(self)
+        record.finished(self)
+        self.connection.done(close=bool(close), later=later)
+
+    def flag(self, name: bytes) -> None:
+        """Raise a response flag."""
+        if not self.flags:
+            self.flags = name
+        elif name not in self.flags.split(b","):
+            self.flags += b"," + name
+
+    def minor(self) -> int:
+        """The HTTP/1 minor version to answer in."""
+        return 0 if self.head.minor == 0 and self.http.accept_http_10 else 1
+
+    def closes_by_count(self) -> bool:
+        """The connection has carried as many requests as it may."""
+        limit = self.http.max_requests
+        return bool(limit) and self.connection.requests >= limit
+
+    @property
+    def trace_forced(self) -> bool:
+        return self.http.has_internal and any(name == b"x-envoy-force-trace" for name, _ in self.headers)
+
+    def own_request_id(self) -> bytes:
+        for name, value in self.headers:
+            if name == b"x-request-id":
+                return value
+        return b""
