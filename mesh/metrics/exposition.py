@@ -241,8 +241,7 @@ def _times(name: str, scopes: Iterable[tuple[Labels, ClusterStats]] | Iterable[t
     def run() -> Iterator[Sample]:
         for labels, each in scopes:
             times: Times = each.rq_time
-            if times.buckets is not None:
-                yield from _histogram(name, labels, times.buckets, times.sum_ms)
+            yield from _histogram(name, labels, times.buckets, times.sum_ms)
 
     return name, "histogram", names.TIME_HELP, run()
 

@@ -8,6 +8,7 @@ is derived when somebody looks. Source: Envoy's pages on cluster, HTTP and liste
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass, field, fields
 
 from mesh.metrics.names import BOUNDARIES, Kind, Stat
@@ -28,22 +29,17 @@ def _stat(kind: Kind, text: str, name: str) -> int:
 
 
 class Times:
-    """A histogram of milliseconds; its buckets are made at the first observation."""
+    """A histogram of milliseconds."""
 
-    __slots__ = ("buckets", "count", "sum_ms")
+    __slots__ = ("buckets", "sum_ms")
 
     def __init__(self) -> None:
-        self.buckets: list[int] | None = None
-        self.count = 0
+        self.buckets = [0] * (len(BOUNDARIES) + 1)
         self.sum_ms = 0.0
 
-    def observe(self, duration_ms: float) -> None:
-        buckets = self.buckets
-        if buckets is None:
-            buckets = self.buckets = [0] * (len(BOUNDARIES) + 1)
-        buckets[bisect_left(BOUNDARIES, duration_ms)] += 1
-        self.count += 1
-        self.sum_ms += duration_ms
+    @property
+    def count(self) -> int:
+        return sum(self.buckets)
 
 
 @dataclass(slots=True, eq=False)
@@ -117,15 +113,16 @@ class ClusterStats:
     circuit_breakers_default_rq_retry_open: int = _gauge(
         "1 while the limit on retries is met.", "circuit_breakers.default.rq_retry_open"
     )
-    codes: dict[int, int] = field(default_factory=dict)
+    codes: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     """Answers by status code."""
     rq_time: Times = field(default_factory=Times)
 
     def answered(self, code: int, duration_ms: float) -> None:
         """Count one answer; active and total are the caller's."""
-        codes = self.codes
-        codes[code] = codes.get(code, 0) + 1
-        self.rq_time.observe(duration_ms)
+        self.codes[code] += 1
+        times = self.rq_time
+        times.buckets[bisect_left(BOUNDARIES, duration_ms)] += 1
+        times.sum_ms += duration_ms
 
 
 @dataclass(slots=True, eq=False)
@@ -168,15 +165,16 @@ class HttpStats:
     fault_active_faults: int = _gauge("Injected faults under way.", "fault.active_faults")
     cors_origin_valid: int = _counter("Requests from an allowed origin.", "cors.origin_valid")
     cors_origin_invalid: int = _counter("Requests from an origin that is not allowed.", "cors.origin_invalid")
-    codes: dict[int, int] = field(default_factory=dict)
+    codes: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     """Answers by status code."""
     rq_time: Times = field(default_factory=Times)
 
     def answered(self, code: int, duration_ms: float) -> None:
         """Count one answer; active and total are the caller's."""
-        codes = self.codes
-        codes[code] = codes.get(code, 0) + 1
-        self.rq_time.observe(duration_ms)
+        self.codes[code] += 1
+        times = self.rq_time
+        times.buckets[bisect_left(BOUNDARIES, duration_ms)] += 1
+        times.sum_ms += duration_ms
 
 
 @dataclass(slots=True, eq=False)

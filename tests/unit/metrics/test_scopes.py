@@ -27,8 +27,6 @@ def test_answers_are_counted_by_code_and_time() -> None:
     stats.answered(200, 4.0)
     assert stats.codes == {200: 2, 503: 1}
     assert (stats.rq_time.count, stats.rq_time.sum_ms) == (3, 37.0)
-    assert stats.rq_time.buckets is not None
-    assert sum(stats.rq_time.buckets) == 3
 
 
 def test_an_unknown_statistic_is_an_error() -> None:
