@@ -109,11 +109,14 @@ class Compiled:
             self._tables.put(key, table)
         return table
 
-    def sweep(self) -> None:
-        """Forget what was not asked for since the last sweep."""
+    def sweep_endpoints(self) -> None:
+        """Forget the endpoints that were not asked for since the last sweep of them."""
+        self._endpoints.sweep()
+
+    def sweep_routes(self) -> None:
+        """Forget the clusters, virtual hosts and tables that were not asked for since the last sweep of them."""
         self._hosts.sweep()
         self._clusters.sweep()
-        self._endpoints.sweep()
         self._tables.sweep()
 
 

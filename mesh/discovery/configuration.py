@@ -22,6 +22,7 @@ from mesh.translate.hosts import DOMAIN
 from mesh.translate.memo import Memo
 from mesh.translate.routerule import Caller
 from mesh.translate.snapshot import Snapshot, World
+from mesh.translate.targets import Target, targets
 from mesh.translate.views import PodView, ServiceView, pod_view
 
 
@@ -31,8 +32,10 @@ class Configuration:
     def __init__(self, domain: str = DOMAIN) -> None:
         self._world = World(domain)
         self._memo = Memo()
-        self._instances: dict[tuple[str, str, frozenset[tuple[str, str]]], tuple[ServiceView, ...]] = {}
+        self._targets: tuple[Target, ...] = ()
         self._tables: dict[outbound.CallerClass, RouteTable] = {}
+        self._gateway: RouteTable | None = None
+        self._swept = True
         self.compiled = Compiled()
         self.inbound = Compiled()
         """What stands behind inbound ports. Few, and alike in every pod, so nothing is ever dropped."""
@@ -60,20 +63,31 @@ class Configuration:
         snapshot = self._world.snapshot()
         if snapshot is self.snapshot:
             return False
-        clusters = outbound.clusters(snapshot, self._memo)
-        endpoints = outbound.endpoints(snapshot, self._memo)
-        compiled = self.compiled
-        new_clusters = {name.encode(): compiled.cluster(message) for name, message in clusters.items()}
-        new_endpoints = {name.encode(): compiled.endpoints(message) for name, message in endpoints.items()}
-        self.clusters = _keep(self.clusters, new_clusters)
-        self.endpoints = _keep(self.endpoints, new_endpoints)
-        self._instances, self._tables, self.snapshot = {}, {}, snapshot
+        same_routes = snapshot.routes_like(self.snapshot)
+        wanted = self._targets if same_routes else targets(snapshot, self._memo)
+        if not same_routes:
+            self.clusters = _keep(self.clusters, self._compiled_clusters(snapshot, wanted))
+            self._tables, self._gateway, self._targets, self._swept = {}, None, wanted, False
+        self.endpoints = _keep(self.endpoints, self._compiled_endpoints(snapshot, wanted))
+        self.snapshot = snapshot
         return True
 
+    def _compiled_clusters(self, snapshot: Snapshot, wanted: tuple[Target, ...]) -> dict[bytes, ClusterSpec]:
+        messages = outbound.clusters(wanted, snapshot.services, self._memo)
+        return {message.name.encode(): self.compiled.cluster(message) for message in messages}
+
+    def _compiled_endpoints(self, snapshot: Snapshot, wanted: tuple[Target, ...]) -> dict[bytes, Endpoints]:
+        messages = outbound.endpoints(wanted, snapshot, self._memo)
+        return {message.cluster_name.encode(): self.compiled.endpoints(message) for message in messages}
+
     def sweep(self) -> None:
-        """Forget what the last refresh did not use. Call it when every proxy has been asked for."""
-        self._memo.sweep()
-        self.compiled.sweep()
+        """Forget what no proxy uses any more. Call it when every proxy has been asked for its tables."""
+        self.compiled.sweep_endpoints()
+        if not self._swept:
+            # Only a refresh of the routes asks for everything; after another one this would forget what is needed.
+            self._swept = True
+            self._memo.sweep()
+            self.compiled.sweep_routes()
 
     def pod(self, pod: Pod) -> PodView:
         """The latest known state of a pod, while it has its address."""
@@ -82,11 +96,7 @@ class Configuration:
 
     def services_of(self, pod: PodView) -> tuple[ServiceView, ...]:
         """The services that a pod belongs to."""
-        key = (pod.namespace, pod.ip if self.snapshot.has_unselecting else "", frozenset(pod.labels.items()))
-        found = self._instances.get(key)
-        if found is None:
-            found = self._instances[key] = self.snapshot.instances(pod)
-        return found
+        return self.snapshot.instances(pod)
 
     def outbound_table(self, pod: PodView) -> RouteTable:
         """What a pod may call. Pods that no rule tells apart share one table."""
@@ -101,8 +111,10 @@ class Configuration:
 
     def gateway_table(self) -> RouteTable:
         """What people may call."""
-        message = gateway.route_configuration(self.snapshot)
-        return self.compiled.table(gateway.ROUTES, message.virtual_hosts, ignore_port=True)
+        if self._gateway is None:
+            message = gateway.route_configuration(self.snapshot)
+            self._gateway = self.compiled.table(gateway.ROUTES, message.virtual_hosts, ignore_port=True)
+        return self._gateway
 
     @staticmethod
     def workload(pod: PodView) -> Workload:

@@ -43,15 +43,18 @@ class _State:
     def __init__(self, configuration: Configuration, make_tables: MakeTables) -> None:
         self.configuration = configuration
         self._make_tables = make_tables
-        self._parts: tuple[object, ...] = ()
+        self._parts: tuple[object, ...] = (None, None, None, None)
+        self._listeners: tuple[ListenerSpec, ...] = ()
         self._tables: Any = None
 
     def assemble(self, own: Own, routes: str, table: RouteTable) -> Any:
         configuration = self.configuration
         parts = (own, table, configuration.clusters, configuration.endpoints)
-        if len(self._parts) != len(parts) or any(a is not b for a, b in zip(self._parts, parts, strict=True)):
+        if any(a is not b for a, b in zip(self._parts, parts, strict=True)):
+            if own is not self._parts[0] or table is not self._parts[1]:
+                self._listeners = tuple(deliver(listener, {routes: table}) for listener in own.listeners)
             self._tables = self._make_tables(
-                listeners=tuple(deliver(listener, {routes: table}) for listener in own.listeners),
+                listeners=self._listeners,
                 clusters=Layered(own.clusters, configuration.clusters),
                 endpoints=Layered(own.endpoints, configuration.endpoints),
             )
@@ -82,7 +85,7 @@ class GatewayState(_State):
 
     def __init__(self, configuration: Configuration, make_tables: MakeTables, address: str, port: int) -> None:
         super().__init__(configuration, make_tables)
-        self._listeners = (gateway.listener(address, port),)
+        self._message = gateway.listener(address, port)
         self._missing: tuple[Target, ...] | None = None
         self._own = Own((), {}, {})
 
@@ -90,7 +93,7 @@ class GatewayState(_State):
         missing = gateway.missing(self.configuration.snapshot)
         if missing != self._missing:
             resources = Resources(
-                listeners=self._listeners,
+                listeners=(self._message,),
                 clusters=tuple(cluster(target, None) for target in missing),
                 endpoints=tuple(load_assignment(target, None, ()) for target in missing),
             )

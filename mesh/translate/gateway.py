@@ -13,7 +13,7 @@ from mesh.translate.memo import Memo
 from mesh.translate.outbound import RouteConfiguration
 from mesh.translate.resources import Resources
 from mesh.translate.snapshot import Snapshot
-from mesh.translate.targets import Target
+from mesh.translate.targets import Target, targets
 
 ROUTES = "ingress"
 
@@ -21,13 +21,14 @@ ROUTES = "ingress"
 def gateway(snapshot: Snapshot, address: str = "127.0.0.1", port: int = 8080, memo: Memo | None = None) -> Resources:
     """Everything for the gateway at one address."""
     memo = memo or Memo()
+    wanted = targets(snapshot, memo)
     extra = missing(snapshot)
     return Resources(
         listeners=(listener(address, port),),
         routes=(route_configuration(snapshot),),
-        clusters=(*outbound.clusters(snapshot, memo).values(), *(cluster(target, None) for target in extra)),
+        clusters=(*outbound.clusters(wanted, snapshot.services, memo), *(cluster(target, None) for target in extra)),
         endpoints=(
-            *outbound.endpoints(snapshot, memo).values(),
+            *outbound.endpoints(wanted, snapshot, memo),
             *(load_assignment(target, None, ()) for target in extra),
         ),
     )

@@ -5,7 +5,7 @@ every service: `name:port` in each spelling, bare names for port 80. Ports that 
 alone. A host outside the table has no virtual host: 404.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from mesh.translate.hosts import short_names, with_port
 from mesh.translate.memo import Memo
 from mesh.translate.routerule import Caller, applies, default_route, service_routes
 from mesh.translate.snapshot import Snapshot
-from mesh.translate.targets import Target, targets
+from mesh.translate.targets import Target
 from mesh.translate.views import RuleView, ServiceView
 
 ROUTES = "outbound"
@@ -55,11 +55,11 @@ def virtual_hosts(snapshot: Snapshot, caller: Caller, memo: Memo | None = None) 
         hosts += memo.get(key, (service, *rules, *others), make)
     for service in snapshot.services.values():
         if service.headless:
-            backends = snapshot.backends.get(service.host, ())
-            names = ",".join(backend.hostname for backend in backends if backend.hostname)
+            names = snapshot.hostnames.get(service.host, ())
             make = partial(_pod_hosts, snapshot, service, caller)
-            hosts += memo.get(("pods", kind.namespace, service.host), (service, names), make)
-    return tuple(_distinct(hosts))
+            hosts += memo.get(("pods", kind.namespace, service.host), (service, *names), make)
+    distinct: tuple[VirtualHost, ...] = memo.get(("distinct", kind), tuple(hosts), lambda: tuple(_distinct(hosts)))
+    return distinct
 
 
 def _service_hosts(
@@ -81,14 +81,12 @@ def _service_hosts(
 def _pod_hosts(snapshot: Snapshot, service: ServiceView, caller: Caller) -> tuple[VirtualHost, ...]:
     """One pod of a headless service each, by the hostname that DNS gives it."""
     hosts = []
-    for backend in snapshot.backends.get(service.host, ()):
-        if not backend.hostname:
-            continue
-        short = f"{backend.hostname}.{service.name}"
+    for hostname in snapshot.hostnames.get(service.host, ()):
+        short = f"{hostname}.{service.name}"
         names = list(short_names(short, service.namespace, caller.namespace, snapshot.domain))
         for port in service.ports:
-            target = Target(service.host, port.number, pod=backend.hostname)
-            name = f"{backend.hostname}.{service.host}:{port.number}"
+            target = Target(service.host, port.number, pod=hostname)
+            name = f"{hostname}.{service.host}:{port.number}"
             hosts.append(virtual_host(name, with_port(names, port.number), [default_route(target)]))
     return tuple(hosts)
 
@@ -120,25 +118,24 @@ def route_configuration(hosts: tuple[VirtualHost, ...]) -> RouteConfiguration:
     )
 
 
-def clusters(snapshot: Snapshot, memo: Memo | None = None) -> dict[str, Cluster]:
-    """Every cluster of the mesh by name, in order; the same for all callers and the gateway."""
+def clusters(wanted: Iterable[Target], services: Mapping[str, ServiceView], memo: Memo | None = None) -> list[Cluster]:
+    """The clusters of some targets, in their order; the same for every caller and the gateway."""
     memo = memo or Memo()
-    found = {}
-    for target in targets(snapshot, memo):
-        service = snapshot.services.get(target.host)
-        made = memo.get(("cluster", target), (service is None,), partial(cluster, target, service))
-        found[made.name] = made
+    found = []
+    for target in wanted:
+        service = services.get(target.host)
+        found.append(memo.get(("cluster", target), (service is None,), partial(cluster, target, service)))
     return found
 
 
-def endpoints(snapshot: Snapshot, memo: Memo | None = None) -> dict[str, ClusterLoadAssignment]:
-    """The addresses of every cluster, by its name, in the same order."""
+def endpoints(wanted: Iterable[Target], snapshot: Snapshot, memo: Memo | None = None) -> list[ClusterLoadAssignment]:
+    """The addresses of some targets, in their order."""
     memo = memo or Memo()
-    found = {}
-    for target in targets(snapshot, memo):
-        inputs = (snapshot.services.get(target.host), snapshot.backends.get(target.host, ()))
-        made = memo.get(("endpoints", target), inputs, partial(_endpoints, snapshot, target, memo))
-        found[made.cluster_name] = made
+    found = []
+    for target in wanted:
+        service, backends = snapshot.services.get(target.host), snapshot.backends.get(target.host)
+        make = partial(_endpoints, snapshot, target, memo)
+        found.append(memo.get(("endpoints", target), (service, backends), make))
     return found
 
 

@@ -15,6 +15,7 @@ from mesh.translate.memo import Memo
 from mesh.translate.resources import Resources
 from mesh.translate.routerule import caller_of
 from mesh.translate.snapshot import Snapshot
+from mesh.translate.targets import targets
 from mesh.translate.views import PodView, ServiceView
 
 OUTBOUND_PORT = 15001
@@ -32,14 +33,15 @@ class InboundPort:
 def sidecar(snapshot: Snapshot, pod: PodView, app_ip: str, memo: Memo | None = None) -> Resources:
     """Everything for one pod. app_ip: where its application listens, behind the pod's address."""
     memo = memo or Memo()
+    wanted = targets(snapshot, memo)
     ports = inbound_ports(pod, snapshot.instances(pod))
     own = inbound(pod, app_ip, ports)
     hosts = outbound.virtual_hosts(snapshot, caller_of(snapshot, pod), memo)
     return Resources(
         listeners=own.listeners,
         routes=(outbound.route_configuration(hosts), *own.routes),
-        clusters=(*outbound.clusters(snapshot, memo).values(), *own.clusters),
-        endpoints=(*outbound.endpoints(snapshot, memo).values(), *own.endpoints),
+        clusters=(*outbound.clusters(wanted, snapshot.services, memo), *own.clusters),
+        endpoints=(*outbound.endpoints(wanted, snapshot, memo), *own.endpoints),
         findings=own.findings,
     )
 

@@ -16,6 +16,7 @@ from mesh.api.meta import Object
 from mesh.api.services import EndpointSlice, Ingress, Service
 from mesh.api.traffic import RouteRule
 from mesh.translate.hosts import DOMAIN, service_host
+from mesh.translate.membership import Membership
 from mesh.translate.views import (
     Backend,
     IngressView,
@@ -44,6 +45,8 @@ class Snapshot:
     """By host, ascending."""
     backends: Mapping[str, tuple[Backend, ...]]
     """By host; every address, ready or not."""
+    hostnames: Mapping[str, tuple[str, ...]]
+    """By host: the names of its single pods, where they have names."""
     rules: Mapping[str, tuple[RuleView, ...]]
     """By resolved destination host, in the order in which they are tried."""
     sourced: tuple[RuleView, ...]
@@ -51,11 +54,16 @@ class Snapshot:
     ingresses: tuple[IngressView, ...]
     pods: Mapping[str, PodView]
     """By address."""
+    membership: Membership
 
-    @property
-    def has_unselecting(self) -> bool:
-        """Whether some service lists addresses without selecting pods."""
-        return any(not service.selector for service in self.services.values())
+    def routes_like(self, other: "Snapshot") -> bool:
+        """Whether routes and clusters are the same as in the other snapshot: only addresses or pods changed."""
+        return (
+            self.services is other.services
+            and self.rules is other.rules
+            and self.ingresses is other.ingresses
+            and self.hostnames is other.hostnames
+        )
 
     def service(self, name: str, namespace: str) -> ServiceView | None:
         return self.services.get(service_host(name, namespace, self.domain))
@@ -69,17 +77,8 @@ class Snapshot:
         return tuple(backend for backend in backends if backend.ready)
 
     def instances(self, pod: PodView) -> tuple[ServiceView, ...]:
-        """The services that a pod belongs to: by selector, or by address where a service selects nothing."""
-        found = []
-        for service in self.services.values():
-            if service.namespace != pod.namespace:
-                continue
-            if service.selector:
-                if service.selector.items() <= pod.labels.items():
-                    found.append(service)
-            elif any(backend.address == pod.ip for backend in self.backends.get(service.host, ())):
-                found.append(service)
-        return tuple(found)
+        """The services that a pod belongs to."""
+        return self.membership.of(pod, self.backends)
 
 
 class World:
@@ -100,6 +99,9 @@ class World:
         self._stale: set[Key] = set()
         self._sorted_services: dict[str, ServiceView] | None = None
         self._sorted_rules: dict[str, tuple[RuleView, ...]] | None = None
+        self._sorted_ingresses: tuple[IngressView, ...] | None = None
+        self._membership = Membership(())
+        self._hostnames: dict[str, tuple[str, ...]] = {}
         self._snapshot: Snapshot | None = None
 
     def put(self, obj: Object) -> bool:
@@ -113,7 +115,7 @@ class World:
         if isinstance(obj, RouteRule):
             return self._set_rule(obj.key, rule_view(obj, self.domain))
         if isinstance(obj, Ingress):
-            return self._changed(self._ingresses, obj.key, ingress_view(obj))
+            return self._set_ingress(obj.key, ingress_view(obj))
         return False
 
     def remove(self, obj: Object) -> bool:
@@ -127,7 +129,7 @@ class World:
         if isinstance(obj, RouteRule):
             return self._set_rule(obj.key, None)
         if isinstance(obj, Ingress):
-            return self._changed(self._ingresses, obj.key, None)
+            return self._set_ingress(obj.key, None)
         return False
 
     def snapshot(self) -> Snapshot:
@@ -136,24 +138,30 @@ class World:
             for key in self._stale:
                 self._join(key)
             self._stale.clear()
-            rules = self._rules_by_host()
+            services, rules = self._services_by_host(), self._rules_by_host()
+            if self._sorted_ingresses is None:
+                self._sorted_ingresses = tuple(sorted(self._ingresses.values(), key=lambda ingress: ingress.order))
             self._snapshot = Snapshot(
                 domain=self.domain,
-                services=self._services_by_host(),
+                services=services,
                 backends={
                     service_host(name, namespace, self.domain): found
                     for (namespace, name), found in self._backends.items()
                 },
+                hostnames=self._hostnames,
                 rules=rules,
                 sourced=tuple(rule for group in rules.values() for rule in group if rule.source_host),
-                ingresses=tuple(sorted(self._ingresses.values(), key=lambda ingress: ingress.order)),
+                ingresses=self._sorted_ingresses,
                 pods=dict(self._by_ip),
+                membership=self._membership,
             )
         return self._snapshot
 
     def _services_by_host(self) -> dict[str, ServiceView]:
         if self._sorted_services is None:
-            self._sorted_services = dict(sorted((service.host, service) for service in self._services.values()))
+            services = sorted(self._services.values(), key=lambda service: service.host)
+            self._sorted_services = {service.host: service for service in services}
+            self._membership = Membership(services)
         return self._sorted_services
 
     def _rules_by_host(self) -> dict[str, tuple[RuleView, ...]]:
@@ -186,6 +194,12 @@ class World:
         changed = self._changed(self._rules, key, view)
         if changed:
             self._sorted_rules = None
+        return changed
+
+    def _set_ingress(self, key: Key, view: IngressView | None) -> bool:
+        changed = self._changed(self._ingresses, key, view)
+        if changed:
+            self._sorted_ingresses = None
         return changed
 
     def _put_pod(self, pod: Pod) -> bool:
@@ -258,6 +272,14 @@ class World:
             self._backends.pop(service, None)
         elif self._backends.get(service) != backends:
             self._backends[service] = backends
+        self._name(service_host(service[1], service[0], self.domain), backends)
+
+    def _name(self, host: str, backends: tuple[Backend, ...]) -> None:
+        """Note the names of a service's pods; the mapping stays the same object while none changes."""
+        names = tuple(sorted({backend.hostname for backend in backends if backend.hostname}))
+        if names != self._hostnames.get(host, ()):
+            others = {known: found for known, found in self._hostnames.items() if known != host}
+            self._hostnames = {**others, host: names} if names else others
 
 
 def _by_number(address: str) -> tuple[int, str]:

@@ -5,7 +5,7 @@ cluster whose service, port or pods do not exist is made all the same, without e
 answers 503, as in Istio, instead of spilling over.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +13,7 @@ from mesh.api.traffic import IstioService
 from mesh.translate.hosts import outbound_name, subset_text
 from mesh.translate.memo import Memo
 from mesh.translate.snapshot import Snapshot
-from mesh.translate.views import Backend, PortView, RuleView, ServiceView
+from mesh.translate.views import PortView, RuleView, ServiceView
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,38 +57,33 @@ def mirror_target(snapshot: Snapshot, rule: RuleView, port: PortView) -> Target 
 
 
 def targets(snapshot: Snapshot, memo: Memo | None = None) -> tuple[Target, ...]:
-    """Everything that any route of the mesh can name, in a stable order."""
+    """Everything that any route of the mesh can name, each once, in a stable order."""
     memo = memo or Memo()
-    found: set[Target] = set()
+    found: dict[Target, None] = {}
     for service in snapshot.services.values():
         rules = snapshot.rules.get(service.host, ())
-        backends = snapshot.backends.get(service.host, ()) if service.headless else ()
+        names = snapshot.hostnames.get(service.host, ()) if service.headless else ()
         others = [snapshot.services.get(host) for rule in rules for host in rule.hosts]
-        make = partial(_service_targets, snapshot, service, rules, backends)
-        found.update(memo.get(("targets", service.host), (service, backends, *rules, *others), make))
-    return tuple(sorted(found))
+        make = partial(_service_targets, snapshot, service, rules, names)
+        found.update(memo.get(("targets", service.host), (service, *names, *rules, *others), make))
+    return tuple(found)
 
 
 def _service_targets(
-    snapshot: Snapshot, service: ServiceView, rules: Iterable[RuleView], backends: Iterable[Backend]
-) -> tuple[Target, ...]:
-    return tuple(_all_targets(snapshot, service, rules, backends))
-
-
-def _all_targets(
-    snapshot: Snapshot, service: ServiceView, rules: Iterable[RuleView], backends: Iterable[Backend]
-) -> Iterator[Target]:
+    snapshot: Snapshot, service: ServiceView, rules: Iterable[RuleView], names: Iterable[str]
+) -> dict[Target, None]:
+    found: dict[Target, None] = {}
     for port in service.ports:
-        yield Target(service.host, port.number)
-        for backend in backends:
-            if backend.hostname:
-                yield Target(service.host, port.number, pod=backend.hostname)
+        found[Target(service.host, port.number)] = None
+        for name in names:
+            found[Target(service.host, port.number, pod=name)] = None
         for rule in rules:
             for _, target in rule_targets(snapshot, rule, port):
-                yield target
+                found[target] = None
             mirror = mirror_target(snapshot, rule, port)
             if mirror:
-                yield mirror
+                found[mirror] = None
+    return found
 
 
 def _labels(service: IstioService | None, labels: Mapping[str, str] | None) -> dict[str, str]:
