@@ -1,0 +1,129 @@
+"""`mesh demo [NAME]`: play a scenario in a mesh of its own and say whether it went as expected."""
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import mesh
+from mesh.cli import launch, output, state
+from mesh.cli.apply import apply_paths
+from mesh.cli.errors import UserError
+from mesh.cli.up import Form
+from mesh.testing.runner import StepResult, play
+from mesh.testing.scenario import Scenario, ScenarioError, discover, load
+from mesh.testing.world import StepError, World
+
+
+def routes() -> Path:
+    """Where the scenarios lie: beside the package in a checkout, inside it when installed."""
+    package = Path(mesh.__file__).parent
+    inside = package / "routes"
+    return inside if inside.is_dir() else package.parent / "routes"
+
+
+def find(name: str) -> Scenario:
+    """The scenario of that name, or of that folder or file. Raises UserError."""
+    try:
+        if "/" in name or name.endswith((".yaml", ".yml")):
+            return load(Path(name))
+        folder = routes() / name
+        if not folder.is_dir():
+            known = ", ".join(path.name for path in discover(routes()))
+            raise UserError(f"no scenario {name!r}; there are {known}, or give a folder such as ./mine")
+        return load(folder)
+    except ScenarioError as error:
+        raise UserError(str(error)) from None
+
+
+def world_of(running: state.State) -> World:
+    """A running mesh as a scenario sees it."""
+    address, _, port = running.dns.rpartition(":")
+
+    async def apply(paths: Sequence[str]) -> None:
+        try:
+            await asyncio.to_thread(apply_paths, running.api, paths, None)
+        except UserError as error:
+            raise StepError(str(error)) from None
+
+    return World(
+        gateway=running.gateway,
+        api=running.api,
+        dns=(address, int(port)),
+        nodes={node.name: node.pid for node in running.nodes},
+        apply=apply,
+    )
+
+
+@contextmanager
+def own_mesh(scenario: Scenario) -> Iterator[state.State]:
+    """A mesh with the scenario's manifests, that ends with the block; nothing of it stays behind."""
+    with tempfile.TemporaryDirectory(prefix="loopmesh-demo-") as folder:
+        options = launch.UpOptions(
+            files=scenario.files,
+            nodes=scenario.mesh.nodes,
+            name=f"demo-{scenario.name}"[:42],
+            state_dir=os.path.join(folder, "state"),
+        )
+        running = launch.start(options, output.say)
+        try:
+            yield running
+        finally:
+            launch.stop(running)
+
+
+def play_alone(scenario: Scenario) -> list[StepResult]:
+    """Start a mesh, play, stop the mesh; on Ctrl-C and SIGTERM it is stopped too."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with own_mesh(scenario) as running:
+            output.say(f"playing {scenario.name} at {running.gateway}")
+            said = partial(_say, scenario)
+            return asyncio.run(play(scenario, world_of(running), said))
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _say(scenario: Scenario, text: str) -> None:
+    output.say(f"  {text}")
+
+
+def demo(
+    name: Annotated[str, typer.Argument(help="A scenario (see --list), or a folder with a scenario.yaml.")] = "canary",
+    show: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
+    form: Annotated[Form, typer.Option("-o", "--output")] = Form.text,
+) -> None:
+    """Play a scenario: expected beside seen, with a verdict."""
+    if show:
+        listing(form)
+        return
+    from mesh.testing import report
+
+    scenario = find(name)
+    results = play_alone(scenario)
+    data = report.as_data(scenario, results)
+    if form is Form.json:
+        output.as_json(data)
+    else:
+        report.print_play(scenario, results)
+    if not data["ok"]:
+        raise typer.Exit(1)
+
+
+def listing(form: Form) -> None:
+    """Every scenario with its title."""
+    found: list[dict[str, Any]] = []
+    for folder in discover(routes()):
+        scenario = find(str(folder))
+        found.append({"name": scenario.name, "title": scenario.title, "what": scenario.what})
+    if form is Form.json:
+        output.as_json(found)
+    else:
+        output.data(output.columns([("NAME", "TITLE"), *((one["name"], one["title"]) for one in found)]))

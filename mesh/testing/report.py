@@ -1,0 +1,115 @@
+"""How is a play told to a person, and to a program?
+
+Expected beside seen, a row each, with a verdict; data goes to stdout. Colours are rich's affair: none where the
+output is no terminal or NO_COLOR is set.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mesh.testing.answers import Answers
+from mesh.testing.checks import Check
+from mesh.testing.runner import StepResult
+from mesh.testing.scenario import Scenario
+from mesh.testing.verdict import Outcome
+
+_STYLE = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.TOO_FEW: "yellow"}
+_WORD = {Outcome.PASS: "ok", Outcome.FAIL: "WRONG", Outcome.TOO_FEW: "too few"}
+WIDTH = 100
+"""Where no terminal says how wide it is."""
+
+
+def print_play(scenario: Scenario, results: Sequence[StepResult], console: Console | None = None) -> None:
+    """The whole play as one table and a verdict in one line."""
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(file=console.file, highlight=False, width=WIDTH, no_color=True)
+    console.print(f"[bold]{scenario.title}[/bold]: {scenario.what}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("STEP", overflow="fold", max_width=34)
+    table.add_column("WHAT", no_wrap=True)
+    table.add_column("EXPECTED", no_wrap=True)
+    table.add_column("SEEN", overflow="fold")
+    table.add_column("VERDICT", no_wrap=True)
+    for depth, result in flat(results):
+        _rows(table, result, depth)
+    console.print(table)
+    for result, check in complaints(results):
+        console.print(f"{result.name}: {check.what}: {check.why}", style="yellow", markup=False)
+    wrong = sum(not result.ok for _, result in flat(results))
+    said = "as expected" if not wrong else f"{wrong} of {sum(1 for _ in flat(results))} steps went wrong"
+    console.print(f"{scenario.name}: {said}", style="red" if wrong else "green", markup=False)
+
+
+def _rows(table: Table, result: StepResult, depth: int) -> None:
+    name = "  " * depth + result.name
+    if not result.checks:
+        table.add_row(name, "", "", result.note, "")
+        return
+    for number, check in enumerate(result.checks):
+        verdict = f"[{_STYLE[check.outcome]}]{_WORD[check.outcome]}[/]"
+        table.add_row(name if number == 0 else "", check.what, check.expected, check.seen, verdict)
+    if result.note:
+        table.add_row("", "", "", f"[dim]{result.note}[/dim]", "")
+
+
+def flat(results: Sequence[StepResult], depth: int = 0) -> Iterator[tuple[int, StepResult]]:
+    """Every step with its depth; steps taken during another follow it."""
+    for result in results:
+        yield depth, result
+        yield from flat(result.during, depth + 1)
+
+
+def complaints(results: Sequence[StepResult]) -> Iterator[tuple[StepResult, Check]]:
+    """What is worth a sentence of its own."""
+    for _, result in flat(results):
+        for check in result.checks:
+            if check.why and check.outcome is not Outcome.PASS:
+                yield result, check
+
+
+def as_data(scenario: Scenario, results: Sequence[StepResult]) -> dict[str, Any]:
+    """The same for a program; every figure unrounded."""
+    return {
+        "scenario": scenario.name,
+        "title": scenario.title,
+        "ok": bool(results) and all(result.ok for result in results),
+        "steps": [_step(result) for result in results],
+    }
+
+
+def _step(result: StepResult) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "name": result.name,
+        "verb": result.verb,
+        "at_s": round(result.at_s, 3),
+        "took_s": round(result.took_s, 3),
+        "ok": result.ok,
+        "note": result.note,
+        "checks": [
+            {"what": c.what, "expected": c.expected, "seen": c.seen, "outcome": str(c.outcome), "why": c.why}
+            for c in result.checks
+        ],
+    }
+    if result.answers is not None:
+        data["load"] = _load(result.answers)
+    if result.during:
+        data["during"] = [_step(inner) for inner in result.during]
+    return data
+
+
+def _load(answers: Answers) -> dict[str, Any]:
+    names = ("p50", "p90", "p99", "p100")
+    return {
+        "sent": answers.sent,
+        "elapsed_s": round(answers.elapsed_s, 4),
+        "versions": dict(answers.versions),
+        "pods": dict(answers.pods),
+        "statuses": {str(status): count for status, count in answers.statuses.items()},
+        "failed": dict(answers.causes),
+        "failures": [{"at_s": round(f.at_s, 4), "cause": f.cause, "detail": f.detail} for f in answers.failures],
+        "latency_ms": dict(zip(names, answers.latency_ms(0.5, 0.9, 0.99, 1.0), strict=True)),
+    }

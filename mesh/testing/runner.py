@@ -1,0 +1,295 @@
+"""How is a scenario played against a running mesh?
+
+Step by step, in order; steps below `during` are taken while their load runs. What was seen is judged at once; a step
+that could not be taken (a wait that ran out, a refused manifest) ends the play, for what follows would mean nothing.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import aiohttp
+
+from mesh.api.errors import ApiError
+from mesh.client.http import HttpClient
+from mesh.client.kv import KvClient, KvError, Resolver
+from mesh.testing import checks, load
+from mesh.testing.answers import Answers
+from mesh.testing.checks import Check, Keys
+from mesh.testing.scenario import Expect, Kill, Kv, KvExpect, Scenario, Send, Step, Wait
+from mesh.testing.verdict import Outcome
+from mesh.testing.world import Hands, StepError, World
+
+POLL_S = 0.02
+ARRIVAL_S = 3.0
+"""How long copies may be on their way: a mirror is sent, not waited for."""
+KV_CLIENTS = 16
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """What became of one step. at_s: when it began, in seconds of the whole play."""
+
+    name: str
+    verb: str
+    at_s: float
+    took_s: float
+    note: str = ""
+    answers: Answers | None = None
+    checks: tuple[Check, ...] = ()
+    during: tuple["StepResult", ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """True when every check passed, those of the steps within too."""
+        return all(check.outcome is Outcome.PASS for check in self.checks) and all(step.ok for step in self.during)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one step brought to light."""
+
+    note: str = ""
+    answers: Answers | None = None
+    checks: list[Check] = field(default_factory=list)
+    during: list[StepResult] = field(default_factory=list)
+
+
+async def play(scenario: Scenario, world: World, progress: Progress = lambda text: None) -> list[StepResult]:
+    """Take every step of a scenario whose manifests stand already. Never raises for what a mesh did wrong."""
+    async with HttpClient(world.api, user_agent="loopmesh-scenario") as client:
+        player = _Player(scenario, Hands(world, client), progress)
+        return await player.steps(scenario.steps)
+
+
+class _Player:
+    """One play of one scenario."""
+
+    def __init__(self, scenario: Scenario, hands: Hands, progress: Progress) -> None:
+        self.scenario, self.hands, self.progress = scenario, hands, progress
+        self.begin = time.monotonic()
+        self.p99_ms: dict[str, float] = {}
+
+    async def steps(self, steps: tuple[Step, ...]) -> list[StepResult]:
+        results: list[StepResult] = []
+        for step in steps:
+            results.append(await self.step(step))
+            if any(check.what == "step" for check in results[-1].checks):
+                break
+        return results
+
+    async def step(self, step: Step) -> StepResult:
+        """Take one step; what stops it becomes a failed check named `step`."""
+        self.progress(step.name or _label(step))
+        begin = time.monotonic()
+        try:
+            seen = await self._verbs()[step.verb](step)
+        except (StepError, ApiError, KvError, OSError, TimeoutError, aiohttp.ClientError) as error:
+            text = str(error) or type(error).__name__
+            seen = _Seen(checks=[Check("step", _label(step), "could not be taken", Outcome.FAIL, text)])
+        return StepResult(
+            name=step.name or _label(step),
+            verb=step.verb,
+            at_s=begin - self.begin,
+            took_s=time.monotonic() - begin,
+            note=seen.note,
+            answers=seen.answers,
+            checks=tuple(seen.checks),
+            during=tuple(seen.during),
+        )
+
+    def _verbs(self) -> dict[str, Callable[[Step], Awaitable[_Seen]]]:
+        return {
+            "send": self._send,
+            "wait": self._wait,
+            "apply": self._apply,
+            "patch": self._patch,
+            "delete": self._delete,
+            "scale": self._scale,
+            "kill": self._kill,
+            "kv": self._kv,
+            "pause": self._pause,
+        }
+
+    async def _send(self, step: Step) -> _Seen:
+        assert step.send is not None
+        expect = step.expect or Expect()
+        plan = await self._load(step.send)
+        before = await self.hands.arrived() if expect.arrived else Counter[str]()
+        stop = asyncio.Event()
+        sending = asyncio.create_task(load.run(plan, stop), name=f"scenario/{step.name}")
+        try:
+            during = await self.steps(step.during)
+            if not (step.send.requests or step.send.duration_s) or any(not one.ok for one in during):
+                stop.set()
+            answers = await sending
+        finally:
+            sending.cancel()
+        arrived = await self._arrived(before, expect) if expect.arrived else {}
+        (self.p99_ms[step.name],) = answers.latency_ms(0.99)
+        found = list(checks.of_load(expect, answers, arrived, self.p99_ms))
+        return _Seen(_figures(answers), answers, found, during)
+
+    async def _load(self, send: Send) -> load.Load:
+        target = await self.hands.target(send.to)
+        cookie = "; ".join(f"{name}={value}" for name, value in send.cookies.items())
+        headers = [*send.headers.items(), *([("cookie", cookie)] if cookie else [])]
+        return load.Load(
+            address=target.address,
+            port=target.port,
+            method=send.method,
+            path=send.path,
+            authority=send.host,
+            headers=tuple(headers),
+            body=send.body.encode(),
+            requests=send.requests,
+            duration_s=send.duration_s,
+            rate=send.rate,
+            concurrency=send.concurrency,
+            keep_alive=send.connections == "keep-alive",
+            via_proxy=target.proxied,
+            timeout_s=send.timeout_s,
+        )
+
+    async def _arrived(self, before: Counter[str], expect: Expect) -> Counter[str]:
+        """Wait until what is expected has arrived and has had time to be exceeded."""
+        deadline = time.monotonic() + ARRIVAL_S
+        while True:
+            now = await self.hands.arrived()
+            now.subtract(before)
+            if all(now[version] >= count for version, count in expect.arrived.items()):
+                await asyncio.sleep(5 * POLL_S)
+                final = await self.hands.arrived()
+                final.subtract(before)
+                return final
+            if time.monotonic() > deadline:
+                return now
+            await asyncio.sleep(POLL_S)
+
+    async def _wait(self, step: Step) -> _Seen:
+        wait = step.wait
+        assert wait is not None
+        begin = time.monotonic()
+        last = "nothing yet"
+        while True:
+            done, last = await (self._wait_pods(wait) if wait.pods is not None else self._wait_version(wait))
+            took_s = time.monotonic() - begin
+            if done:
+                return _Seen(f"after {took_s:.2f} s")
+            if took_s > wait.timeout_s:
+                raise StepError(f"not within {wait.timeout_s:g} s; last seen: {last}")
+            await asyncio.sleep(POLL_S)
+
+    async def _wait_pods(self, wait: Wait) -> tuple[bool, str]:
+        pods = await self.hands.pods(wait.pods or "")
+        ready = sum(pod.ready for pod in pods)
+        return ready == len(pods) == wait.count, f"{ready} of {len(pods)} pods ready, {wait.count} wanted"
+
+    async def _wait_version(self, wait: Wait) -> tuple[bool, str]:
+        send = Send(requests=wait.times, concurrency=1, path=wait.path, headers=wait.headers, timeout_s=2)
+        answers = await load.run(await self._load(send))
+        seen = ", ".join(f"{count} {what}" for what, count in (answers.versions + answers.causes).items())
+        return answers.versions == {wait.version: wait.times}, seen
+
+    async def _apply(self, step: Step) -> _Seen:
+        files = step.apply or ()
+        await self.hands.world.apply([str(self.scenario.folder / file) for file in files])
+        return _Seen(", ".join(files))
+
+    async def _patch(self, step: Step) -> _Seen:
+        assert step.patch is not None
+        await self.hands.patch(step.patch)
+        return _Seen(f"{step.patch.kind}/{step.patch.name}")
+
+    async def _delete(self, step: Step) -> _Seen:
+        assert step.delete is not None
+        await self.hands.delete(step.delete)
+        return _Seen(f"{step.delete.kind}/{step.delete.name}")
+
+    async def _scale(self, step: Step) -> _Seen:
+        assert step.scale is not None
+        await self.hands.scale(step.scale)
+        return _Seen(f"{step.scale.kind}/{step.scale.name} to {step.scale.replicas}")
+
+    async def _kill(self, step: Step) -> _Seen:
+        kill: Kill | None = step.kill
+        assert kill is not None
+        if kill.pods is not None:
+            return _Seen(await self.hands.kill_pods(kill.pods, kill.count))
+        node = kill.node or await self.hands.node_of(kill.node_of or "")
+        self.hands.kill_node(node)
+        return _Seen(node)
+
+    async def _pause(self, step: Step) -> _Seen:
+        await asyncio.sleep(step.pause or 0)
+        return _Seen()
+
+    async def _kv(self, step: Step) -> _Seen:
+        assert step.kv is not None
+        keys = await keys_of(self.hands, step.kv)
+        found = checks.of_keys(step.expect_kv or KvExpect(), keys)
+        return _Seen(f"{keys.found} of {keys.asked} keys on {keys.shards} shards", checks=list(found))
+
+
+async def keys_of(hands: Hands, kv: Kv) -> Keys:
+    """Put or get the numbered keys, then ask every shard which of them it holds."""
+    count = kv.put or kv.get or 0
+    names = [f"{kv.prefix}{number}" for number in range(count)]
+    resolver = Resolver(hands.world.dns)
+    async with KvClient(resolver, kv.service) as client:
+        await client.where(names[0])  # looks the shards up once, before many ask at the same time
+        ask = partial(_put, client) if kv.put else partial(_get, client)
+        found = sum(
+            [sum(part) for part in await asyncio.gather(*(ask(names[i::KV_CLIENTS]) for i in range(KV_CLIENTS)))]
+        )
+    held = await _held(resolver, kv)
+    wanted = set(names)
+    where = Counter(key for keys in held.values() for key in keys if key in wanted)
+    shards = sum(1 for keys in held.values() if wanted & keys)
+    return Keys(count, found, shards, sum(1 for times in where.values() if times > 1))
+
+
+async def _put(client: KvClient, names: list[str]) -> list[bool]:
+    return [(await client.put(name, f"value of {name}".encode())).status < 300 for name in names]
+
+
+async def _get(client: KvClient, names: list[str]) -> list[bool]:
+    return [
+        (held := await client.get(name)) is not None and held.value == f"value of {name}".encode() for name in names
+    ]
+
+
+async def _held(resolver: Resolver, kv: Kv) -> dict[str, set[str]]:
+    """Shard -> its keys, by its own word."""
+    shards = await resolver.shards(kv.service, "default")
+    held: dict[str, set[str]] = {}
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+        for name, (address, port) in shards.addresses.items():
+            async with session.get(f"http://{address}:{port}/keys") as answer:
+                held[name] = set((await answer.json())["keys"])
+    return held
+
+
+def _figures(answers: Answers) -> str:
+    p50, p99 = answers.latency_ms(0.5, 0.99)
+    rate = answers.sent / answers.elapsed_s if answers.elapsed_s else 0
+    return f"{answers.sent} requests, {rate:.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+
+
+def _label(step: Step) -> str:
+    verb = step.verb
+    value = getattr(step, verb)
+    match verb:
+        case "pause":
+            return f"pause {value:g} s"
+        case "apply":
+            return f"apply {', '.join(value)}"
+        case "patch" | "delete" | "scale":
+            return f"{verb} {value.kind}/{value.name}"
+        case _:
+            return verb
