@@ -10,9 +10,7 @@ from mesh.api import admission
 from mesh.api.errors import BadRequest, Conflict, Invalid
 from mesh.api.scheme import BY_NAME
 
-POD, DEPLOYMENT, NODE, NAMESPACE = (
-    BY_NAME[name] for name in ("pods", "deployments.apps", "nodes", "namespaces")
-)  # fmt: skip
+POD, DEPLOYMENT, NODE, NAMESPACE = (BY_NAME[name] for name in ("pods", "deployments.apps", "nodes", "namespaces"))
 NOW = "2026-11-23T10:00:00Z"
 
 
@@ -85,7 +83,9 @@ def test_a_new_object_has_no_version() -> None:
         pytest.param({"name": "a"}, "n", "", None, id="namespace-from-the-url"),
         pytest.param({"name": "a", "namespace": "n"}, "n", "a", None, id="all-the-same"),
         pytest.param({}, "n", "a", None, id="name-from-the-url"),
-        pytest.param({"name": "a", "namespace": "m"}, "n", "", "namespace of the provided object", id="other-namespace"),
+        pytest.param(
+            {"name": "a", "namespace": "m"}, "n", "", "namespace of the provided object", id="other-namespace"
+        ),
         pytest.param({"name": "b"}, "n", "a", "does not match the name on the URL", id="other-name"),
     ],
 )
@@ -132,7 +132,13 @@ def test_update_keeps_identity_and_status() -> None:
         "status": {"phase": "Running"},
     }  # fmt: skip
     new = {
-        "metadata": {"name": "a", "uid": "other", "generation": 9, "finalizers": ["x/y", "new/one"], "labels": {"k": "v"}},
+        "metadata": {
+            "name": "a",
+            "uid": "other",
+            "generation": 9,
+            "finalizers": ["x/y", "new/one"],
+            "labels": {"k": "v"},
+        },
         "status": {"phase": "Failed"},
     }
     admission.prepare_update(POD, new, old)

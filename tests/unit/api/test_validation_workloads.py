@@ -1,0 +1,89 @@
+"""What a Deployment, ReplicaSet or StatefulSet may not say."""
+
+from typing import Any
+
+import pytest
+
+from mesh.api.validation_workloads import workload_causes, workload_update_causes
+
+TEMPLATE = {"metadata": {"labels": {"app": "x", "v": "1"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+
+
+def workload(kind: str = "Deployment", **spec: Any) -> dict[str, Any]:
+    return {"kind": kind, "spec": {"selector": {"matchLabels": {"app": "x"}}, "template": TEMPLATE, **spec}}
+
+
+def rolling(**values: Any) -> dict[str, Any]:
+    return workload(strategy={"type": "RollingUpdate", "rollingUpdate": values})
+
+
+R = "spec.strategy.rollingUpdate"
+
+
+@pytest.mark.parametrize(
+    ("given", "fields"),
+    [
+        pytest.param(workload(), [], id="good"),
+        pytest.param(workload(selector=None), ["spec.selector"], id="no-selector"),
+        pytest.param(
+            workload(selector={"matchLabels": {"app": "y"}}), ["spec.template.metadata.labels"], id="selects-others"
+        ),
+        pytest.param(
+            workload(selector={"matchExpressions": [{"key": "app", "operator": "In", "values": ["x"]}]}),
+            [],
+            id="expression",
+        ),
+        pytest.param(
+            workload(selector={"matchLabels": {"a": "b c"}}), ["spec.selector.matchLabels.a"], id="selector-wrong"
+        ),
+        pytest.param(
+            workload(replicas=-1, minReadySeconds=-1), ["spec.replicas", "spec.minReadySeconds"], id="negative"
+        ),
+        pytest.param(
+            workload(template={**TEMPLATE, "spec": {"containers": []}}),
+            ["spec.template.spec.containers"],
+            id="no-containers",
+        ),
+        pytest.param(
+            workload(progressDeadlineSeconds=5, minReadySeconds=5), ["spec.progressDeadlineSeconds"], id="deadline"
+        ),
+        pytest.param(workload(strategy={"type": "Blue"}), ["spec.strategy.type"], id="strategy"),
+        pytest.param(workload(strategy={"type": "Recreate", "rollingUpdate": {}}), [R], id="recreate-has-no-steps"),
+        pytest.param(rolling(maxSurge="25%", maxUnavailable=0), [], id="steps"),
+        pytest.param(rolling(maxSurge=0, maxUnavailable=0), [f"{R}.maxUnavailable"], id="no-step-at-all"),
+        pytest.param(rolling(maxSurge="0%", maxUnavailable=0), [f"{R}.maxUnavailable"], id="no-step-in-percent"),
+        pytest.param(
+            rolling(maxSurge="x", maxUnavailable=-1), [f"{R}.maxUnavailable", f"{R}.maxSurge"], id="steps-wrong"
+        ),
+        pytest.param(rolling(maxSurge="200%", maxUnavailable="101%"), [f"{R}.maxUnavailable"], id="more-than-all"),
+        pytest.param(workload("StatefulSet", podManagementPolicy="Any"), ["spec.podManagementPolicy"], id="set-policy"),
+        pytest.param(
+            workload("StatefulSet", updateStrategy={"type": "Any"}), ["spec.updateStrategy.type"], id="set-strategy"
+        ),
+        pytest.param(
+            workload("StatefulSet", updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"partition": -1}}),
+            ["spec.updateStrategy.rollingUpdate.partition"],
+            id="set-partition",
+        ),
+        pytest.param(workload("ReplicaSet"), [], id="replica-set"),
+        pytest.param({"kind": "Deployment", "spec": "text"}, [], id="wrong-shape"),
+    ],
+)
+def test_workloads(given: dict[str, Any], fields: list[str]) -> None:
+    assert [cause.field for cause in workload_causes(given)] == fields
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "fields"),
+    [
+        pytest.param("Deployment", {"replicas": 5}, [], id="replicas"),
+        pytest.param("Deployment", {"selector": {"matchLabels": {"v": "1"}}}, ["spec.selector"], id="selector"),
+        pytest.param("ReplicaSet", {"selector": {"matchLabels": {"v": "1"}}}, ["spec.selector"], id="rs-selector"),
+        pytest.param("StatefulSet", {"replicas": 5, "template": {}}, [], id="set-may"),
+        pytest.param("StatefulSet", {"serviceName": "other"}, ["spec"], id="set-may-not"),
+        pytest.param("StatefulSet", {"selector": {"matchLabels": {"v": "1"}}}, ["spec"], id="set-selector"),
+    ],
+)
+def test_updates(kind: str, change: dict[str, Any], fields: list[str]) -> None:
+    causes = workload_update_causes(workload(kind, **change), workload(kind))
+    assert [cause.field for cause in causes] == fields
