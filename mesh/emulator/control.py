@@ -195,7 +195,8 @@ async def run_control(settings: Settings, reports: TextIO) -> None:
 async def until(work: "asyncio.Future[None]", stop: asyncio.Event) -> None:
     """Wait for the work, unless somebody asks to stop first."""
     asked = asyncio.ensure_future(stop.wait())
-    await asyncio.wait([work, asked], return_when=asyncio.FIRST_COMPLETED)
+    both: set[asyncio.Future[Any]] = {work, asked}
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
     if work.done():
         work.result()

@@ -1,0 +1,85 @@
+"""What does the gateway process hold? The ingress gateway at layer 7, and kube-proxy's addresses at layer 4."""
+
+import random
+
+from mesh.api.core import Node
+from mesh.api.services import EndpointSlice, Service
+from mesh.client.base import Client
+from mesh.client.http import HttpClient
+from mesh.client.informer import Informers
+from mesh.discovery.report import Reporter
+from mesh.discovery.source import ConfigSource
+from mesh.emulator.settings import Settings
+from mesh.emulator.sidecars import LogLine
+from mesh.emulator.worker import access_log, until_told
+from mesh.metrics.registry import ProxyMetrics, Workload
+from mesh.node.addresses import ADMIN_PORT, METRICS_PORT
+from mesh.node.kubeproxy import KubeProxy
+from mesh.proxy.server import Identity, ProxyServer, Tables
+from mesh.runtime.clock import Clock, SystemClock
+from mesh.runtime.net import BindError
+from mesh.runtime.tasks import Tasks
+
+NAME = "istio-ingressgateway"
+WORKLOAD = Workload(workload=NAME, namespace="istio-system", app=NAME, canonical_service=NAME, cluster="Kubernetes")
+
+
+class GatewayWorker:
+    """The gateway and kube-proxy of one mesh, in the caller's event loop."""
+
+    def __init__(self, settings: Settings, client: Client, clock: Clock, log: LogLine | None = None) -> None:
+        self.settings = settings
+        self.tasks = Tasks("gateway")
+        self.reporter = Reporter(client, clock)
+        self.source = ConfigSource(client, Tables, reporter=self.reporter)
+        people = settings.plan.people
+        self.proxy = ProxyServer(
+            identity=Identity(name=NAME, workload=WORKLOAD),
+            metrics=ProxyMetrics(WORKLOAD),
+            rng=random.Random(),
+            clock=clock,
+            access_log=log,
+            peers=self.source.peer,
+            admin=(people, ADMIN_PORT),
+            prometheus=(people, METRICS_PORT),
+        )
+        informers = Informers(client, self.tasks)
+        nodes = informers.of(Node)
+
+        def addresses() -> list[str]:
+            return [a.address for n in nodes.list() for a in n.status.addresses or () if a.type == "InternalIP"]
+
+        own = {(people, settings.api_port), (settings.plan.dns_service, settings.dns_port)}
+        self.kube_proxy = KubeProxy(
+            informers.of(Service),
+            informers.of(EndpointSlice),
+            addresses,
+            random.Random(),
+            lambda address, port: (address, port) in own,
+        )
+
+    async def start(self) -> None:
+        """Bind and take the first tables. Raises BindError."""
+        await self.proxy.start()
+        self.reporter.start(self.tasks)
+        self.source.start(self.tasks)
+        await self.source.subscribe_gateway(self.settings.plan.people, self.settings.gateway_port, self.proxy)
+        self.kube_proxy.start()
+
+    async def close(self) -> None:
+        await self.proxy.drain(1.0)
+        await self.kube_proxy.close()
+        await self.proxy.close()
+        await self.tasks.close()
+
+
+async def run_gateway(settings: Settings) -> None:
+    """The gateway process: say `ready`, and run until told to stop or until the control process is gone."""
+    async with HttpClient(settings.api_url, "gateway") as client:
+        worker = GatewayWorker(settings, client, SystemClock(), access_log(settings))
+        try:
+            await until_told(worker.start())
+        except BindError as error:
+            print(error, flush=True)
+        finally:
+            await worker.close()
