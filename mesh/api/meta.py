@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 class Model(BaseModel):
     """A part of an object. Mutable; equality is by value."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow")
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="allow", defer_build=True)
 
 
 class OwnerReference(Model):

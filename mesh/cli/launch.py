@@ -41,6 +41,7 @@ class UpOptions:
     gateway_port: int = Plan.gateway_port
     api_port: int = Plan.api_port
     dns_port: int = Plan.dns_port
+    separate_gateway: bool = False
     wait_s: float = 60.0
 
 
@@ -69,6 +70,7 @@ def start(options: UpOptions, progress: Progress) -> state.State:
             node_grace_s=options.node_grace_s,
             images=images,
             access_log=options.access_log,
+            separate_gateway=options.separate_gateway,
         )
     except ValueError as error:
         raise UserError(str(error)) from None

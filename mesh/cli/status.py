@@ -26,7 +26,9 @@ def status(
     running = state.choose(name)
     server = rest.Rest(running.api)
     pods, missing = items(server, "pods"), list(unready(server, len(running.nodes)))
-    processes = [("control", running.control_pid), ("gateway", running.gateway_pid)]
+    processes = [("control", running.control_pid)]
+    if running.gateway_pid != running.control_pid:
+        processes.append(("gateway", running.gateway_pid))
     processes += [(node.name, node.pid) for node in running.nodes]
     memory = {part: rss_mb(pid) for part, pid in processes}
     if form is Form.json:

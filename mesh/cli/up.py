@@ -35,6 +35,9 @@ def up(
     gateway_port: Annotated[int, typer.Option(help="Port of the ingress gateway.")] = Plan.gateway_port,
     api_port: Annotated[int, typer.Option(help="Port of the API server.")] = Plan.api_port,
     dns_port: Annotated[int, typer.Option(help="Port of the DNS server.")] = Plan.dns_port,
+    separate_gateway: Annotated[
+        bool, typer.Option("--separate-gateway", help="A process of its own for the gateway: for load tests.")
+    ] = False,
     wait_s: Annotated[float, typer.Option("--wait", help="Seconds that pods may take to become ready.")] = 60.0,
     form: Annotated[Form, typer.Option("-o", "--output")] = Form.text,
 ) -> None:
@@ -50,6 +53,7 @@ def up(
         gateway_port=gateway_port,
         api_port=api_port,
         dns_port=dns_port,
+        separate_gateway=separate_gateway,
         wait_s=wait_s,
     )
     began = time.monotonic()

@@ -1,11 +1,12 @@
 """What does the control process hold, and in which order do its parts start and stop?
 
-Store, registry, API server, controllers, DNS; then the children: nodes and gateway. A node that dies stays dead, for
-that is what a lost node is; a gateway that dies is started again.
+Store, registry, API server, controllers, DNS, gateway; and the children. A node that dies stays dead, for that is what
+a lost node is; a gateway that was given a process of its own is started again.
 """
 
 import asyncio
 import logging
+import os
 import random
 import signal
 from collections.abc import Callable
@@ -24,8 +25,10 @@ from mesh.controllers.manager import Manager
 from mesh.controllers.settings import Settings as ControllerSettings
 from mesh.dns.feed import Feed
 from mesh.dns.server import DnsServer
+from mesh.emulator.gateway import GatewayWorker
 from mesh.emulator.processes import Child, ChildFailed
 from mesh.emulator.settings import Settings
+from mesh.emulator.worker import access_log
 from mesh.runtime.clock import Clock, SystemClock
 from mesh.runtime.net import BindError
 from mesh.runtime.tasks import Tasks
@@ -115,7 +118,8 @@ class Supervisor:
         """Start all children at once and wait until each is ready. Raises ChildFailed."""
         config = self.settings.to_json()
         roles = {self.settings.node_name(i): ["node", str(i), config] for i in range(self.settings.nodes)}
-        roles["gateway"] = ["gateway", config]
+        if self.settings.separate_gateway:
+            roles["gateway"] = ["gateway", config]
         names = list(roles)
         spawned = await asyncio.gather(*(self._spawn(name, roles[name]) for name in names))
         for name, child in zip(names, spawned, strict=True):
@@ -124,6 +128,16 @@ class Supervisor:
             await self.children[name].ready()
             self.say(f"{name} is up")
             self.watch(self.children[name], roles[name])
+
+    @property
+    def nodes(self) -> list[dict[str, Any]]:
+        """Name and process id of each node."""
+        return [{"name": name, "pid": child.pid} for name, child in self.children.items() if name != "gateway"]
+
+    @property
+    def gateway_pid(self) -> int:
+        """The process that holds the gateway: this one, unless it has its own."""
+        return self.children["gateway"].pid if "gateway" in self.children else os.getpid()
 
     async def _spawn(self, name: str, role: list[str]) -> Child:
         return await Child.spawn(name, role, Path(self.settings.state_dir) / f"{name}.log")
@@ -170,24 +184,29 @@ async def run_control(settings: Settings, reports: TextIO) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     supervisor = Supervisor(settings, say)
-    control = None
+    starting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    control = gateway = None
     try:
         starting = asyncio.ensure_future(supervisor.start())
         control = ControlPlane(settings)
         await control.start()
         say(f"API server at {settings.api_url}")
+        if not settings.separate_gateway:
+            gateway = GatewayWorker(settings, control.client, control.clock, access_log(settings))
+            await gateway.start()
         await until(starting, stop)
         if not stop.is_set():
-            children = supervisor.children
-            nodes = [{"name": n, "pid": c.pid} for n, c in children.items() if n != "gateway"]
-            report({"gateway_pid": children["gateway"].pid, "nodes": nodes})
+            report({"gateway_pid": supervisor.gateway_pid, "nodes": supervisor.nodes})
         reports.close()
         await stop.wait()
     except (BindError, ChildFailed, StoreError) as error:
         log.error("cannot start error=%s", error)
         report({"error": str(error)})
     finally:
+        starting.cancel()
         await supervisor.close()
+        if gateway is not None:
+            await gateway.close()
         if control is not None:
             await control.close()
 
