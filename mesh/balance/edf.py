@@ -11,16 +11,16 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from math import floor
-from typing import Generic
+from typing import Generic, TypeVar
 
-from mesh.balance.host import H
+T = TypeVar("T")
 
 _EPSILON = 1e-13
 """Added to weights while skipping ahead, so that exact multiples come out first-queued-first."""
 _RANGE = 429_496_729
 
 
-class Edf(Generic[H]):
+class Edf(Generic[T]):
     """`done`: a random 32-bit number; modulo a constant it is the number of picks considered made.
 
     `weight`: of a host at the moment it is queued again (it may depend on its active requests).
@@ -28,11 +28,11 @@ class Edf(Generic[H]):
 
     __slots__ = ("_heap", "_now", "_order", "_weight")
 
-    def __init__(self, hosts: Sequence[H], done: int, weight: Callable[[H], float]) -> None:
+    def __init__(self, hosts: Sequence[T], done: int, weight: Callable[[T], float]) -> None:
         self._weight = weight
         self._now = 0.0
         self._order = 0
-        self._heap: list[tuple[float, int, H]] = []
+        self._heap: list[tuple[float, int, T]] = []
         picks = done % _RANGE
         weights = [weight(host) + _EPSILON for host in hosts]
         total = 0.0
@@ -48,11 +48,11 @@ class Edf(Generic[H]):
         for _ in range(left):
             self.pick()
 
-    def _push(self, deadline: float, host: H) -> None:
+    def _push(self, deadline: float, host: T) -> None:
         heapq.heappush(self._heap, (deadline, self._order, host))
         self._order += 1
 
-    def pick(self) -> H:
+    def pick(self) -> T:
         """The host whose turn it is (there is at least one)."""
         deadline, _, host = self._heap[0]
         self._now = deadline

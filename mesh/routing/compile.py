@@ -16,7 +16,7 @@ from mesh.routing.check import refuse_unexecuted
 from mesh.routing.compile_clusters import compile_cluster, compile_endpoints
 from mesh.routing.compile_hcm import compile_hcm
 from mesh.routing.compile_listener import compile_listener, socket_address
-from mesh.routing.compile_routes import compile_routes
+from mesh.routing.compile_routes import compile_routes, compile_virtual_host
 from mesh.routing.errors import Refused, join
 from mesh.routing.spec import ClusterSpec, EndpointSpec, StaticConfig
 from mesh.routing.typed_configs import load
@@ -29,6 +29,7 @@ __all__ = [
     "compile_hcm",
     "compile_listener",
     "compile_routes",
+    "compile_virtual_host",
 ]
 
 

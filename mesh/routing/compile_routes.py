@@ -47,6 +47,10 @@ class Inherited:
         return levels[::-1] if self.most_specific_wins else levels
 
 
+ALONE = Inherited(request_levels=(), response_levels=(), most_specific_wins=False, mirrors=(), filters={})
+"""What a virtual host inherits from a configuration that says nothing."""
+
+
 def compile_routes(config: Any, at: str = "", checked: bool = False) -> RouteTable:
     """The table of an envoy.config.route.v3.RouteConfiguration."""
     if not checked:
@@ -65,6 +69,13 @@ def compile_routes(config: Any, at: str = "", checked: bool = False) -> RouteTab
         _domains(host, where, seen)
         hosts.append(_virtual_host(host, where, base))
     return RouteTable(config.name, hosts, ignore_port=config.ignore_port_in_host_matching)
+
+
+def compile_virtual_host(host: Any, at: str = "") -> VirtualHost:
+    """One virtual host on its own, for a table that is assembled from parts (nothing above it is inherited)."""
+    refuse_unexecuted(host, at)
+    _domains(host, at, {})
+    return _virtual_host(host, at, ALONE)
 
 
 def _domains(host: Any, at: str, seen: dict[str, str]) -> None:

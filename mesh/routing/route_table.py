@@ -187,20 +187,29 @@ class RouteTable:
 
     def virtual_host(self, authority: bytes) -> VirtualHost | None:
         """The virtual host of an authority as it was received."""
+        found = self._look_up(authority)
+        return None if found is None else found[1]
+
+    def domain_of(self, authority: bytes) -> str | None:
+        """The domain by which an authority finds its virtual host."""
+        found = self._look_up(authority)
+        return None if found is None else found[0].decode()
+
+    def _look_up(self, authority: bytes) -> tuple[bytes, VirtualHost] | None:
         name = authority.lower()
         if self._ignore_port:
             name = without_port(name)
-        host = self._exact.get(name)
-        if host is not None:
-            return host
+        exact = self._exact.get(name)
+        if exact is not None:
+            return name, exact
         size = len(name)
         for suffix, host in self._suffixes:
             if size > len(suffix) and name.endswith(suffix):
-                return host
+                return b"*" + suffix, host
         for prefix, host in self._prefixes:
             if size > len(prefix) and name.startswith(prefix):
-                return host
-        return self._any
+                return prefix + b"*", host
+        return None if self._any is None else (b"*", self._any)
 
     def _remember(self, authority: bytes) -> VirtualHost:
         host = self.virtual_host(authority) or _NOWHERE

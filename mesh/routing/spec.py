@@ -219,6 +219,17 @@ class EndpointSpec:
         """`ip:port`, by which connections and counters know the endpoint."""
         return f"{self.address}:{self.port}".encode()
 
+    @property
+    def hash_key(self) -> bytes | None:
+        """What consistent hashing calls the endpoint, where its metadata says so (envoy.lb, hash_key)."""
+        key = self.metadata.get("envoy.lb", {}).get("hash_key")
+        return key.encode() if isinstance(key, str) and key else None
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What subsets look at: the metadata under envoy.lb, as text."""
+        return {name: str(value) for name, value in self.metadata.get("envoy.lb", {}).items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticConfig:
