@@ -2,9 +2,11 @@
 
 import logging
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from mesh.api.core import Pod
 from mesh.api.errors import AlreadyExists
+from mesh.api.meta import Object
 from mesh.api.workloads import Deployment, ReplicaSet
 from mesh.controllers.actions import Create, Key, Patch, Plan
 from mesh.controllers.cache import select, workload_selector
@@ -18,6 +20,14 @@ log = logging.getLogger("mesh.controllers")
 REMEMBERED = 2048
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """The generation of a ReplicaSet after our write, and until when the cache is waited for."""
+
+    generation: int
+    until: float
+
+
 class DeploymentController(Controller):
     """Deployment -> ReplicaSets."""
 
@@ -25,6 +35,7 @@ class DeploymentController(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self._written: dict[Key, dict[str, _Written]] = {}
         self._canonical: OrderedDict[tuple[str | None, int | None], bytes] = OrderedDict()
         self.caches.deployments.on_change(self._deployment_changed)
         self.caches.replica_sets.on_change(self._set_changed)
@@ -33,6 +44,8 @@ class DeploymentController(Controller):
     def _deployment_changed(self, old: Deployment | None, new: Deployment | None) -> None:
         if new is not None:
             self.enqueue(new.key)
+        elif old is not None:
+            self._written.pop(old.key, None)
 
     def _set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
         rs = new or old
@@ -41,6 +54,8 @@ class DeploymentController(Controller):
         owner = rs.metadata.controller
         if owner is not None:
             if owner.kind == "Deployment":
+                if new is None:
+                    self._written.get((rs.namespace, owner.name), {}).pop(rs.metadata.uid or "", None)
                 self.enqueue((rs.namespace, owner.name))
             return
         for deployment in self.caches.deployments_selecting.selecting(rs.namespace, rs.metadata.labels):
@@ -65,17 +80,36 @@ class DeploymentController(Controller):
         adoptions = self._claims(deployment)
         if adoptions:
             return await self.carry_out(Plan(tuple(adoptions)))
+        if self._cache_lags(deployment):
+            return Result(self.settings.expectation_s)
         observed = self._observe(deployment)
         plan = plan_deployment(observed)
         for action in plan.actions:
             try:
-                await self.perform(action)
+                self._remember(key, await self.perform(action))
             except AlreadyExists:
                 if not isinstance(action, Create):
                     raise
                 await self._collided(deployment, observed.template, action.obj.name)
                 return Result(0.05)
         return Result(plan.requeue_after_s)
+
+    def _remember(self, key: Key, written: Object | None) -> None:
+        if isinstance(written, ReplicaSet):
+            until = self.clock.now() + self.settings.expectation_s
+            uid = written.metadata.uid or ""
+            self._written.setdefault(key, {})[uid] = _Written(written.metadata.generation or 0, until)
+
+    def _cache_lags(self, deployment: Deployment) -> bool:
+        """Does the cache still show a ReplicaSet as it was before our last write? Then its sizes must not be used."""
+        written = self._written.pop(deployment.key, {})
+        owned = self.caches.sets_by_owner.get(deployment.metadata.uid)
+        shown = {rs.metadata.uid: rs.metadata.generation or 0 for rs in owned}
+        now = self.clock.now()
+        behind = {uid: w for uid, w in written.items() if shown.get(uid, -1) < w.generation and now < w.until}
+        if behind:
+            self._written[deployment.key] = behind
+        return bool(behind)
 
     def _observe(self, deployment: Deployment) -> Observed:
         owned = self.caches.sets_by_owner.get(deployment.metadata.uid)

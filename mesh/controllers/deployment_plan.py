@@ -64,6 +64,7 @@ def size_of(rs: ReplicaSet) -> Size:
         pods=rs.status.replicas,
         available=rs.status.available_replicas or 0,
         order=creation_order(rs),
+        observed=(rs.status.observed_generation or 0) >= (rs.metadata.generation or 0),
         desired=desired,
         maximum=maximum,
     )

@@ -58,6 +58,16 @@ class Expectations:
         del self._pending[owner]
         return True
 
+    def leaving(self, owner: Key) -> frozenset[str]:
+        """Uids of pods that were deleted although the cache still shows them as they were."""
+        pending = self._pending.get(owner)
+        return frozenset(pending.deleted) if pending is not None else frozenset()
+
+    def coming(self, owner: Key) -> int:
+        """How many pods were created that the cache does not show."""
+        pending = self._pending.get(owner)
+        return len(pending.created) if pending is not None else 0
+
     def forget(self, owner: Key) -> None:
         """The owner is gone."""
         self._pending.pop(owner, None)

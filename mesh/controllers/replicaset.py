@@ -76,6 +76,8 @@ class ReplicaSetController(Controller):
                 pods=pods,
                 related=self._related(rs) if len(pods) > (rs.spec.replicas or 0) else (),
                 settled=wait_s is None,
+                leaving=self._expected.leaving(key),
+                coming=self._expected.coming(key),
                 failure=self._refused.get(key),
                 wall=self.clock.wall(),
             )

@@ -1,6 +1,7 @@
 """Given a ReplicaSet and its pods, which pods are to be made, which are to go, and what is its status?"""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from mesh.api.core import Pod
@@ -25,13 +26,17 @@ class Observed:
     """Everything that the decision depends on.
 
     pods: those it controls.  related: those of all ReplicaSets of the same Deployment.
-    settled: the cache shows all earlier creations and deletions.  failure: what the API said when a pod was refused.
+    settled: the cache shows all earlier creations and deletions; until then `leaving` holds the uids of pods that were
+    deleted although they are in `pods`, and `coming` says how many were created that are not.
+    failure: what the API said when a pod was refused.
     """
 
     rs: ReplicaSet
     pods: Sequence[Pod]
     related: Sequence[Pod] = ()
     settled: bool = True
+    leaving: AbstractSet[str] = frozenset()
+    coming: int = 0
     failure: str | None = None
     wall: float = 0.0
 
@@ -48,7 +53,7 @@ class SetPlan:
 
 def plan_replica_set(seen: Observed) -> SetPlan:
     """Compare the pods that count with the number wanted. Pods that ran to their end are cleared away."""
-    counted = [pod for pod in seen.pods if active(pod)]
+    counted = [pod for pod in seen.pods if active(pod) and pod.metadata.uid not in seen.leaving]
     status, again = _status(seen, counted)
     if terminating(seen.rs) or not seen.settled:
         return SetPlan(status=status, requeue_after_s=again)
@@ -77,7 +82,7 @@ def _status(seen: Observed, counted: Sequence[Pod]) -> tuple[Patch | None, float
         elif again is None or wait_s < again:
             again = wait_s
     status = {
-        "replicas": len(counted),
+        "replicas": len(counted) + seen.coming,
         "fullyLabeledReplicas": labelled or None,
         "readyReplicas": ready or None,
         "availableReplicas": available or None,

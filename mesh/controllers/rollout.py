@@ -1,12 +1,13 @@
 """How many pods may each ReplicaSet have in the next step of a rollout?
 
-Plain arithmetic on sizes. Source: Kubernetes' deployment controller. One difference: an old set counts with the pods
-that it still has where those are more than it should have, so that a slow deletion never breaks the upper bound.
+Plain arithmetic on sizes. Source: Kubernetes' deployment controller. We are stricter in one thing: a set whose own
+controller has not seen its present size yet is not trusted to have available pods, and an old set counts with the pods
+that it still has. So the bounds hold at every moment, not only once everybody has caught up.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from mesh.api.meta import IntOrString
 
@@ -16,6 +17,7 @@ class Size:
     """One ReplicaSet as the arithmetic sees it.
 
     size: wanted pods; pods: those that exist; available: those that count; order: creation, oldest lowest.
+    observed: its counts belong to its present size.
     desired, maximum: what the annotations say the Deployment wanted when this set was last sized; None without.
     """
 
@@ -24,13 +26,14 @@ class Size:
     pods: int = 0
     available: int = 0
     order: tuple[str, str] = ("", "")
+    observed: bool = True
     desired: int | None = None
     maximum: int | None = None
 
     @property
     def surely_available(self) -> int:
         """Available pods that will stay: a set that was just shrunk still reports those about to go."""
-        return min(self.available, self.size)
+        return min(self.available, self.size) if self.observed else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,10 @@ def new_size(limit: Bounds, new: Size, old: Iterable[Size]) -> int:
     """The size of the new set in this step: it grows into the room below the upper bound, and never above replicas."""
     if new.size >= limit.replicas:
         return limit.replicas
-    total = new.size + sum(max(rs.size, rs.pods) for rs in old)
+    others = tuple(old)
+    if not all(rs.observed for rs in others):
+        return new.size
+    total = new.size + sum(max(rs.size, rs.pods) for rs in others)
     return new.size + max(0, min(limit.most - total, limit.replicas - new.size))
 
 
@@ -91,7 +97,7 @@ def shrink_old(limit: Bounds, new: Size, old: Sequence[Size]) -> dict[str, int]:
         return {}
     sizes = {rs.name: rs.size for rs in old}
     for rs in old:
-        unhealthy = min(room, max(0, rs.size - rs.surely_available))
+        unhealthy = min(room, max(0, rs.size - rs.surely_available)) if rs.observed else 0
         sizes[rs.name] -= unhealthy
         room -= unhealthy
     spare = new.surely_available + sum(rs.surely_available for rs in old) - limit.least
@@ -158,8 +164,3 @@ def _share(limit: Bounds, rs: Size, seen: int) -> int:
 
 def _newest_first(sets: Sequence[Size]) -> list[Size]:
     return sorted(sets, key=lambda rs: rs.order, reverse=True)
-
-
-def resized(sets: Iterable[Size], sizes: Mapping[str, int]) -> list[Size]:
-    """The sets as they are after a step."""
-    return [replace(rs, size=sizes.get(rs.name, rs.size)) for rs in sets]

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from mesh.api.errors import AlreadyExists, ApiError, Conflict, NotFound
+from mesh.api.meta import Object
 from mesh.client.base import Client
 from mesh.client.workqueue import WorkQueue
 from mesh.controllers.actions import Action, Create, Delete, Key, Note, Patch, Plan
@@ -114,21 +115,23 @@ class Controller(ABC):
             await self.perform(action)
         return Result(plan.requeue_after_s)
 
-    async def perform(self, action: Action) -> None:
-        """Do one thing, and record its event once it is done."""
+    async def perform(self, action: Action) -> Object | None:
+        """Do one thing, and record its event once it is done. The answer is what was written, if anything was."""
         client = self.context.client
+        written: Object | None = None
         if isinstance(action, Note):
             self.say(action)
-            return
+            return None
         if isinstance(action, Create):
-            await client.create(action.obj)
+            written = await client.create(action.obj)
         elif isinstance(action, Patch):
             namespace, name = action.key
-            await client.patch(action.cls, name, action.patch, namespace or None, action.subresource)
+            written = await client.patch(action.cls, name, action.patch, namespace or None, action.subresource)
         else:
             await self._delete(action)
         if action.note is not None:
             self.say(action.note)
+        return written
 
     async def _delete(self, action: Delete) -> None:
         namespace, name = action.key
