@@ -242,7 +242,6 @@ backend v2
   server one 127.0.0.1:{ports.v2}
 frontend stats
   bind 127.0.0.1:{ports.admin}
-  http-request return status 200 content-type text/plain string "see the socket" if {{ path /health }}
   stats enable
   stats uri /
 """)
