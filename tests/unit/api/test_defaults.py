@@ -115,8 +115,13 @@ def test_namespace() -> None:
     assert obj["spec"] == {"finalizers": ["kubernetes"]}
 
 
-ALLOCATED = {"type": "NodePort", "clusterIP": "127.96.0.9", "clusterIPs": ["127.96.0.9"],
-             "externalTrafficPolicy": "Cluster", "ports": [{"port": 80, "protocol": "TCP", "nodePort": 30001}]}  # fmt: skip
+ALLOCATED = {
+    "type": "NodePort",
+    "clusterIP": "127.96.0.9",
+    "clusterIPs": ["127.96.0.9"],
+    "externalTrafficPolicy": "Cluster",
+    "ports": [{"port": 80, "protocol": "TCP", "nodePort": 30001}],
+}
 
 
 @pytest.mark.parametrize(
