@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mesh.testing.answers import Answers
@@ -18,7 +19,7 @@ from mesh.testing.verdict import Outcome
 
 _STYLE = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.TOO_FEW: "yellow"}
 _WORD = {Outcome.PASS: "ok", Outcome.FAIL: "WRONG", Outcome.TOO_FEW: "too few"}
-WIDTH = 100
+WIDTH = 110
 """Where no terminal says how wide it is."""
 
 
@@ -28,8 +29,8 @@ def print_play(scenario: Scenario, results: Sequence[StepResult], console: Conso
     if not console.is_terminal:
         console = Console(file=console.file, highlight=False, width=WIDTH, no_color=True)
     console.print(f"[bold]{scenario.title}[/bold]: {scenario.what}")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("STEP", overflow="fold", max_width=34)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("STEP", overflow="fold", max_width=30)
     table.add_column("WHAT", no_wrap=True)
     table.add_column("EXPECTED", no_wrap=True)
     table.add_column("SEEN", overflow="fold")
@@ -38,22 +39,31 @@ def print_play(scenario: Scenario, results: Sequence[StepResult], console: Conso
         _rows(table, result, depth)
     console.print(table)
     for result, check in complaints(results):
-        console.print(f"{result.name}: {check.what}: {check.why}", style="yellow", markup=False)
+        console.print(f"{result.name}: {check.what}: {check.why}", style="yellow", markup=False, soft_wrap=True)
     wrong = sum(not result.ok for _, result in flat(results))
     said = "as expected" if not wrong else f"{wrong} of {sum(1 for _ in flat(results))} steps went wrong"
     console.print(f"{scenario.name}: {said}", style="red" if wrong else "green", markup=False)
 
 
 def _rows(table: Table, result: StepResult, depth: int) -> None:
-    name = "  " * depth + result.name
-    if not result.checks:
-        table.add_row(name, "", "", result.note, "")
-        return
-    for number, check in enumerate(result.checks):
+    first = escape("  " * depth + result.name)
+    for check in result.checks:
         verdict = f"[{_STYLE[check.outcome]}]{_WORD[check.outcome]}[/]"
-        table.add_row(name if number == 0 else "", check.what, check.expected, check.seen, verdict)
-    if result.note:
-        table.add_row("", "", "", f"[dim]{result.note}[/dim]", "")
+        table.add_row(first, escape(check.what), escape(check.expected), escape(check.seen), verdict)
+        first = ""
+    if result.answers is not None:
+        for what, seen in _figures(result.answers):
+            table.add_row("", f"[dim]{what}[/dim]", "", f"[dim]{seen}[/dim]", "")
+    elif result.note or not result.checks:
+        table.add_row(first, "", "", escape(result.note), "")
+
+
+def _figures(answers: Answers) -> Iterator[tuple[str, str]]:
+    """What is worth knowing of a load and is not judged."""
+    p50, p99 = answers.latency_ms(0.5, 0.99)
+    rate = answers.sent / answers.elapsed_s if answers.elapsed_s else 0.0
+    yield "requests", f"{answers.sent} at {rate:.0f}/s"
+    yield "latency", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"
 
 
 def flat(results: Sequence[StepResult], depth: int = 0) -> Iterator[tuple[int, StepResult]]:

@@ -133,7 +133,7 @@ class _Player:
         arrived = await self._arrived(before, expect) if expect.arrived else {}
         (self.p99_ms[step.name],) = answers.latency_ms(0.99)
         found = list(checks.of_load(expect, answers, arrived, self.p99_ms))
-        return _Seen(_figures(answers), answers, found, during)
+        return _Seen(answers=answers, checks=found, during=during)
 
     async def _load(self, send: Send) -> load.Load:
         target = await self.hands.target(send.to)
@@ -273,12 +273,6 @@ async def _held(resolver: Resolver, kv: Kv) -> dict[str, set[str]]:
             async with session.get(f"http://{address}:{port}/keys") as answer:
                 held[name] = set((await answer.json())["keys"])
     return held
-
-
-def _figures(answers: Answers) -> str:
-    p50, p99 = answers.latency_ms(0.5, 0.99)
-    rate = answers.sent / answers.elapsed_s if answers.elapsed_s else 0
-    return f"{answers.sent} requests, {rate:.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
 
 
 def _label(step: Step) -> str:
