@@ -6,9 +6,11 @@ of a mesh reports; the others only leave the object out.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from mesh.api.core import Event, EventSource
-from mesh.api.errors import ApiError, NotFound
+from mesh.api.errors import ApiError, Invalid, NotFound
 from mesh.api.meta import Condition, Object, ObjectMeta, ObjectReference
 from mesh.api.scheme import kind_of
 from mesh.api.traffic import RouteRule
@@ -29,16 +31,23 @@ class Reporter:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
         self._queue: asyncio.Queue[tuple[Object, Problem | None]] = asyncio.Queue(maxsize=1000)
+        self._said: dict[tuple[str, str, str], str] = {}
+        """What was last said of each object that is refused now."""
 
     def start(self, tasks: Tasks) -> None:
         tasks.start(self._run(), "report")
 
     def refused(self, problem: Problem) -> None:
-        """An object is not in force."""
-        self._put(problem.obj, problem)
+        """An object is not in force. Said once: our own words come back as a change of the same object."""
+        obj = problem.obj
+        key, said = (type(obj).__name__, *obj.key), f"{obj.metadata.uid} {problem}"
+        if self._said.get(key) != said:
+            self._said[key] = said
+            self._put(obj, problem)
 
     def accepted(self, obj: Object) -> None:
         """An object is in force; worth a word only where its condition still says otherwise."""
+        self._said.pop((type(obj).__name__, *obj.key), None)
         if isinstance(obj, RouteRule) and _says_refused(obj):
             self._put(obj, None)
 
@@ -51,24 +60,26 @@ class Reporter:
     async def _run(self) -> None:
         while True:
             obj, problem = await self._queue.get()
-            for attempt in range(ATTEMPTS):
-                try:
-                    await self._write(obj, problem)
-                    break
-                except NotFound:
-                    break
-                except ApiError as error:
-                    log.debug("report failed object=%s/%s attempt=%d error=%s", *obj.key, attempt, error)
-                    await asyncio.sleep(PAUSE_S)
+            now = rfc3339(self._clock.wall())
+            if problem is not None:
+                await self._try(obj, partial(self._client.create, _event(problem, now)))
+            if isinstance(obj, RouteRule):
+                patch = {"status": {"conditions": _conditions(obj, problem, now)}}
+                write = partial(self._client.patch, RouteRule, obj.name, patch, obj.namespace, subresource="status")
+                await self._try(obj, write)
 
-    async def _write(self, obj: Object, problem: Problem | None) -> None:
-        now = rfc3339(self._clock.wall())
-        if isinstance(obj, RouteRule):
-            conditions = _conditions(obj, problem, now)
-            patch = {"status": {"conditions": conditions, "observedGeneration": obj.metadata.generation}}
-            await self._client.patch(RouteRule, obj.name, patch, obj.namespace, subresource="status")
-        if problem is not None:
-            await self._client.create(_event(problem, now))
+    async def _try(self, obj: Object, write: Callable[[], Awaitable[Object]]) -> None:
+        for attempt in range(ATTEMPTS):
+            try:
+                await write()
+                return
+            except (NotFound, Invalid) as error:
+                log.debug("not reported object=%s/%s error=%s", *obj.key, error)
+                return
+            except ApiError as error:
+                log.debug("report failed object=%s/%s attempt=%d error=%s", *obj.key, attempt, error)
+                await asyncio.sleep(PAUSE_S)
+        log.warning("report given up object=%s/%s", *obj.key)
 
 
 def _says_refused(rule: RouteRule) -> bool:
@@ -96,7 +107,7 @@ def _event(problem: Problem, now: str) -> Event:
     obj = problem.obj
     kind = kind_of(type(obj))
     return Event(
-        metadata=ObjectMeta(generate_name=f"{obj.name}.", namespace=obj.namespace or "default"),
+        metadata=ObjectMeta(generate_name=f"{obj.name}-refused-", namespace=obj.namespace or "default"),
         involved_object=ObjectReference(
             api_version=kind.api_version,
             kind=kind.kind,

@@ -1,0 +1,41 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mesh.discovery.checks import problem_of
+from mesh.discovery.compiled import Compiled
+
+RULE = "kind: RouteRule\nmetadata: {name: r}\nspec: "
+INGRESS = "kind: Ingress\nmetadata: {name: i}\nspec: "
+
+FINE = [
+    pytest.param(RULE + "{destination: {name: shop}, redirect: {uri: /new}}", id="rule"),
+    pytest.param(RULE + "{destination: {name: nobody}}", id="rule-for-a-service-that-does-not-exist"),
+    pytest.param(INGRESS + "{rules: [{host: '*.example'}]}", id="ingress-with-a-wildcard"),
+    pytest.param("kind: Pod\nmetadata: {name: p}", id="other-kinds"),
+]
+
+
+@pytest.mark.parametrize("text", FINE)
+def test_what_can_be_executed(parse: Callable[[str], list[Any]], text: str) -> None:
+    assert problem_of(parse(text)[0], Compiled()) is None
+
+
+BAD = [
+    pytest.param(
+        RULE + "{destination: {name: shop}, route: [{weight: 99}]}", "spec.route", "sum to exactly 100", id="weights"
+    ),
+    pytest.param(
+        RULE + "{destination: {name: shop}, httpFault: {}}", "spec.httpFault", "not execute", id="a-later-field"
+    ),
+    pytest.param(INGRESS + "{rules: [{host: 'a*b'}]}", "spec", "not a domain", id="what-the-compiler-refuses"),
+]
+
+
+@pytest.mark.parametrize(("text", "field", "words"), BAD)
+def test_what_can_not(parse: Callable[[str], list[Any]], text: str, field: str, words: str) -> None:
+    problem = problem_of(parse(text)[0], Compiled())
+    assert problem is not None
+    assert problem.causes[0].field == field
+    assert words in str(problem)
