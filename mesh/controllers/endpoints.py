@@ -8,7 +8,7 @@ from mesh.controllers.cache import select
 from mesh.controllers.endpoints_plan import MANAGED_LABEL, MANAGER, group, plan_endpoints, plan_slices
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 
-PACE_S_PER_POD = 0.0002
+PACE_S_PER_POD = 0.0001
 
 
 class EndpointsController(Controller):
@@ -38,20 +38,22 @@ class EndpointsController(Controller):
             if pod is None:
                 continue
             for service in self.caches.services_selecting.selecting(pod.namespace, pod.metadata.labels):
-                # A large service is rewritten less often: its cost grows with its size.
-                pace_s = self._sizes.get(service.key, 0) * PACE_S_PER_POD
-                self.enqueue(service.key, 0.0 if pace_s < 0.01 else pace_s)
+                self._soon(service.key)
+
+    def _soon(self, key: Key) -> None:
+        """A large service is rewritten less often: its cost grows with its size."""
+        self.enqueue_paced(key, self._sizes.get(key, 0) * PACE_S_PER_POD)
 
     def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
         """Somebody else's change of a slice is undone."""
         piece = new or old
         if piece is not None and piece.metadata.label_map.get(MANAGED_LABEL) == MANAGER:
-            self.enqueue((piece.namespace, piece.service_name))
+            self._soon((piece.namespace, piece.service_name))
 
     def _endpoints_changed(self, old: Endpoints | None, new: Endpoints | None) -> None:
         endpoints = new or old
         if endpoints is not None:
-            self.enqueue(endpoints.key)
+            self._soon(endpoints.key)
 
     async def reconcile(self, key: Key) -> Result:
         service = self.caches.services.get(key[1], key[0])

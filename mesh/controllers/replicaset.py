@@ -33,7 +33,8 @@ class ReplicaSetController(Controller):
 
     def _set_changed(self, old: ReplicaSet | None, new: ReplicaSet | None) -> None:
         if new is not None:
-            self.enqueue(new.key)
+            same = old is not None and old.metadata.generation == new.metadata.generation
+            self.enqueue_paced(new.key, self._pace_s(new.metadata.uid) if same else 0.0)
         elif old is not None:
             self._expected.forget(old.key)
             self._refused.pop(old.key, None)
@@ -57,8 +58,10 @@ class ReplicaSetController(Controller):
         settled = self._expected.created(key, pod.key)
         if new is None or new.metadata.deletion_timestamp is not None:
             settled |= self._expected.deleted(key, pod.metadata.uid or "")
-        pace_s = self.caches.pods_by_owner.count(uid) * PACE_S_PER_POD
-        self.enqueue(key, 0.0 if settled or pace_s < 0.01 else pace_s)
+        self.enqueue_paced(key, 0.0 if settled else self._pace_s(uid))
+
+    def _pace_s(self, uid: str | None) -> float:
+        return self.caches.pods_by_owner.count(uid) * PACE_S_PER_POD
 
     async def reconcile(self, key: Key) -> Result:
         rs = self.caches.replica_sets.get(key[1], key[0])

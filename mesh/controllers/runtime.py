@@ -22,6 +22,7 @@ from mesh.runtime.clock import Clock
 from mesh.runtime.tasks import Tasks
 
 log = logging.getLogger("mesh.controllers")
+SHORTEST_PACE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,10 @@ class Controller(ABC):
         """Reconcile `key`, after so many seconds at the latest."""
         self.queue.add_after(key, after_s, self.clock.now())
         self._wake.set()
+
+    def enqueue_paced(self, key: Key, pace_s: float) -> None:
+        """Reconcile `key` soon, but a costly one at most once in `pace_s`. Small paces count as none."""
+        self.enqueue(key, 0.0 if pace_s < SHORTEST_PACE_S else pace_s)
 
     def start(self, tasks: Tasks) -> None:
         """Begin to work."""
