@@ -42,10 +42,9 @@ class AdminListener:
     def answer(self, target: str) -> tuple[int, str, bytes]:
         """Status, content type and body of a page."""
         path, _, query = target.partition("?")
-        if self.only_metrics:
-            page = _prometheus if path in ("/stats/prometheus", "/metrics") else None
-        else:
-            page = PAGES.get(path)
+        page = PAGES.get("/stats/prometheus" if path == "/metrics" else path)
+        if self.only_metrics and page is not _prometheus:
+            page = None
         if page is None:
             known = "\n".join(sorted(PAGES))
             return 404, "text/plain", f"there is no page {path}; there are:\n{known}\n".encode()
@@ -157,9 +156,16 @@ def _clusters(proxy: "ProxyServer", query: str) -> tuple[int, str, bytes]:
         for host in cluster.hosts:
             at = f"{shown}::{host.key.decode()}"
             text.append(f"{at}::cx_active::{len(host.all)}\n{at}::rq_active::{host.active}\n")
-            text.append(f"{at}::hostname::{host.spec.hostname}\n{at}::health_flags::{cluster.health_of(host)}\n")
+            text.append(f"{at}::hostname::{host.spec.hostname}\n{at}::health_flags::{_health(host)}\n")
             text.append(f"{at}::weight::{host.weight}\n{at}::priority::{host.spec.priority}\n")
     return 200, "text/plain", "".join(text).encode()
+
+
+def _health(host: Any) -> str:
+    flags = "" if host.spec.health == "HEALTHY" else "/failed_eds_health"
+    if host.monitor is not None and host.monitor.ejected_s is not None:
+        flags += "/failed_outlier_check"
+    return flags or "healthy"
 
 
 def _status(cluster: Any) -> dict[str, Any]:

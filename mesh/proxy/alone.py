@@ -1,7 +1,7 @@
 """How is one proxy run alone, on a static Envoy bootstrap?
 
-Reads the file, says in one line what is wrong with it, serves until SIGTERM or SIGINT, then drains. Knows nothing of the
-mesh: `mesh proxy -c envoy.yaml` is the data plane by itself.
+Reads the file, says in one line what is wrong with it, serves until SIGTERM or SIGINT, then drains. Knows nothing of
+the mesh: `mesh proxy -c envoy.yaml` is the data plane by itself.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from mesh.routing.spec import StaticConfig
 from mesh.runtime.net import BindError
 
 _DRAIN_S = 10.0
+_DUMP = "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump"
 
 
 class BadConfig(Exception):
@@ -38,7 +39,7 @@ def read(path: str) -> Mapping[str, Any]:
         else:
             import yaml  # only here: JSON needs no parser of its own
 
-            data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except ValueError as error:
         raise BadConfig(f"{path}: is not valid JSON: {_one_line(error)}") from error
     except Exception as error:  # yaml's own errors share no base class that can be named without importing it
@@ -78,7 +79,7 @@ async def _serve(data: Mapping[str, Any], config: StaticConfig, drain_s: float, 
         identity=Identity(name=str((data.get("node") or {}).get("id", "proxy"))),
         admin=config.admin,
         access_log=_print_line if access_log else None,
-        describe=lambda: {"configs": [{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": data}]},
+        describe=lambda: {"configs": [{"@type": _DUMP, "bootstrap": data}]},
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -101,4 +102,3 @@ def _print_line(line: bytes) -> None:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-

@@ -11,8 +11,18 @@ import random
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from xxhash import xxh64_intdigest
+
+from mesh.balance.health import DEGRADED, HEALTHY, UNHEALTHY
+from mesh.balance.make import HASHED
+from mesh.balance.pool import Member, Pool
+from mesh.proxy.ejection import Ejector
 from mesh.proxy.exchange import CONNECT_FAILED, CONNECT_TIMEOUT, Exchange
+from mesh.proxy.record import remote_of
 from mesh.proxy.upstream import UpstreamConnection
+from mesh.routing.hash_policy import HashContext
+from mesh.routing.outcome import Outcome
+from mesh.routing.outlier import Monitor
 from mesh.runtime.net import source_socket
 from mesh.runtime.tasks import Tasks
 
@@ -57,7 +67,7 @@ class Host:
         self.connecting = 0
         self.waiting: deque[Exchange] = deque()
         self.removed = False
-        self.monitor: Any = None
+        self.monitor: Monitor | None = None
         """What outlier detection remembers of it; None: nothing is watched."""
         self.metrics: dict[Any, Any] = {}
         """Whatever the counting side wants to remember per endpoint."""
@@ -210,8 +220,9 @@ class Cluster:
         "bind_source",
         "connect_timeout_s",
         "connections",
-        "hosts",
+        "ejector",
         "hashed",
+        "hosts",
         "idle_timeout_s",
         "keep_case",
         "max_connections",
@@ -222,6 +233,7 @@ class Cluster:
         "max_retries",
         "name",
         "pending",
+        "pool",
         "requests",
         "retries",
         "rng",
@@ -229,7 +241,6 @@ class Cluster:
         "stats",
         "tasks",
         "trailers",
-        "turn",
     )
 
     def __init__(self, spec: "ClusterSpec", stats: "ClusterStats", proxy: "ProxyServer") -> None:
@@ -243,7 +254,7 @@ class Cluster:
         self.pending = 0
         self.requests = 0
         self.retries = 0
-        self.turn = 0
+        self.ejector = Ejector()
         self._idle_timer: asyncio.TimerHandle | None = None
         self.configure(spec)
 
@@ -260,7 +271,8 @@ class Cluster:
         self.idle_timeout_s = spec.idle_timeout_s
         self.keep_case = spec.preserve_case
         self.trailers = spec.enable_trailers
-        self.hashed = spec.lb_policy in ("RING_HASH", "MAGLEV")
+        self.hashed = spec.lb_policy in HASHED
+        self.pool: Pool[Host] = Pool(spec.lb_policy, spec.lb, self.rng)
 
     def update(self, endpoints: "tuple[EndpointSpec, ...]") -> None:
         """Take over a new set of endpoints: those that stay keep their connections and counters."""
@@ -270,6 +282,8 @@ class Cluster:
             host = known.pop((spec.key, spec.priority), None)
             if host is None:
                 host = Host(self, spec)
+                if self.spec.outlier is not None:
+                    host.monitor = Monitor()
             else:
                 if host.spec.metadata != spec.metadata:
                     host.metrics.clear()
@@ -284,24 +298,33 @@ class Cluster:
         self.rebalance()
 
     def rebalance(self) -> None:
-        """Build the balancer anew from the hosts that may be used."""
-        self.turn = self.rng.randrange(len(self.hosts)) if self.hosts else 0
+        """Tell the balancer who is in which health."""
+        members = [_member(host) for host in self.hosts]
+        self.pool.update(members)
+        self.stats.membership_healthy = sum(member.health == HEALTHY for member in members)
+        self.stats.membership_degraded = sum(member.health == DEGRADED for member in members)
 
-    def health_of(self, host: Host) -> str:
-        """Envoy's words for the health of an endpoint on the page /clusters."""
-        return "healthy" if host.spec.health == "HEALTHY" else "/failed_eds_health"
+    def pick(self, stream: "Stream") -> Host | None:
+        """The endpoint for a request; None when there is none to use."""
+        pool = self.pool
+        if pool.panic:
+            self.stats.lb_healthy_panic += 1
+        if self.hashed:
+            return pool.pick(hash_of(stream))
+        return pool.pick()
+
+    def pick_again(self, stream: "Stream", tried: list[Host], attempts: int) -> Host | None:
+        """The endpoint for a retry: one that was not tried, as far as `attempts` further draws find one."""
+        value = hash_of(stream) if self.hashed else None
+        return self.pool.pick_new(value, tried, attempts) if attempts else self.pool.pick(value)
 
     def pick_for_tcp(self, source_ip: str) -> Host | None:
         """The endpoint for a TCP connection."""
-        return self.pick(None)
+        return self.pool.pick(xxh64_intdigest(source_ip.encode()) if source_ip else None)
 
-    def pick(self, stream: "Stream | None") -> Host | None:
-        """The endpoint for a request; None when there is none to use."""
-        hosts = self.hosts
-        if not hosts:
-            return None
-        self.turn = turn = (self.turn + 1) % len(hosts)
-        return hosts[turn]
+    def judge(self, host: Host, outcome: Outcome) -> None:
+        """Outlier detection hears how an attempt ended."""
+        self.ejector.judge(self, host, outcome)
 
     def watch_idle(self, connection: UpstreamConnection) -> None:
         """Note when a pooled connection began to idle; one timer looks after all of the cluster."""
@@ -327,6 +350,7 @@ class Cluster:
 
     def close(self) -> None:
         """The cluster is gone: idle connections close now, busy ones after their request."""
+        self.ejector.close()
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None
@@ -339,3 +363,37 @@ class Cluster:
         for host in self.hosts:
             for connection in list(host.all):
                 connection.abandon()
+
+
+def _member(host: Host) -> Member[Host]:
+    spec = host.spec
+    ejected = host.monitor is not None and host.monitor.ejected_s is not None
+    key = spec.metadata.get("envoy.lb", {}).get("hash_key")
+    return Member(
+        host,
+        UNHEALTHY if ejected else spec.health,
+        spec.priority,
+        spec.locality,
+        spec.locality_weight,
+        key.encode() if isinstance(key, str) else None,
+    )
+
+
+def hash_of(stream: "Stream") -> int | None:
+    """The request's number for consistent hashing, worked out once; None: any endpoint."""
+    if not stream.hashed:
+        stream.hashed = True
+        policies = stream.route.hash_policy
+        if policies is not None:
+            connection = stream.connection
+            ends = f"{connection.peer[0]}:{connection.peer[1]}{connection.listener.address}:{connection.listener.port}"
+            result = policies.value(stream, HashContext(remote_ip=remote_ip(stream), connection=ends.encode()))
+            stream.hash_value = result.value
+            stream.set_cookies = result.set_cookie
+    return stream.hash_value
+
+
+def remote_ip(stream: "Stream") -> bytes:
+    """The downstream remote address as text."""
+    remote = remote_of(stream)
+    return (remote[0] if remote is not None else stream.peer_ip).encode()

@@ -327,7 +327,6 @@ class DownstreamConnection(asyncio.Protocol):
 
     def shut_down(self) -> None:
         """Close at once if nothing is under way; else after the present answer."""
-        self.draining = True
         if self.stream is None and self._state == _OPEN:
             self._state = _CLOSING
             self.transport.close()

@@ -4,7 +4,7 @@ Faults, CORS and the local rate limit, in the order of the configuration. Decidi
 a timer and a refusal a local reply. A route may bring its own settings for a filter or switch it off.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mesh.proxy import intake, router
 from mesh.proxy.local_reply import Failure
@@ -35,7 +35,7 @@ def run(stream: "Stream", at: int) -> None:
     intake.dispatch(stream)
 
 
-def _config(stream: "Stream", spec: "FilterSpec") -> object:
+def _config(stream: "Stream", spec: "FilterSpec") -> Any:
     """What the filter does for this route; None: nothing."""
     said = stream.route.filters
     if spec.name in said:

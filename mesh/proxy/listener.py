@@ -141,9 +141,7 @@ class HttpState:
         self.careful = self.request_id_in_response or self.keep_case or self.has_internal
         self.logs: tuple[LogLine, ...] = proxy.logs_for(spec.access_logs)
 
-    def bucket(
-        self, connection: DownstreamConnection, filter_spec: "FilterSpec", config: RateLimitSpec
-    ) -> TokenBucket:
+    def bucket(self, connection: DownstreamConnection, filter_spec: "FilterSpec", config: RateLimitSpec) -> TokenBucket:
         """The token bucket of a rate limit: one a listener, or one a connection."""
         home = connection.metrics if config.per_connection else self.buckets
         key = (filter_spec.name, id(config))
@@ -157,7 +155,19 @@ class HttpState:
 class HttpListener:
     """One bound address that speaks HTTP, and the connections that came in there."""
 
-    __slots__ = ("address", "connections", "http", "loop", "number", "port", "proxy", "server", "spec", "stats")
+    __slots__ = (
+        "address",
+        "connections",
+        "http",
+        "leaving",
+        "loop",
+        "number",
+        "port",
+        "proxy",
+        "server",
+        "spec",
+        "stats",
+    )
 
     def __init__(self, proxy: "ProxyServer", spec: "ListenerSpec") -> None:
         assert spec.http is not None
@@ -170,6 +180,8 @@ class HttpListener:
         self.connections: set[DownstreamConnection] = set()
         self.server: asyncio.Server | None = None
         self.number = 0
+        self.leaving = False
+        """Nobody new is accepted; connections end with their next answer."""
 
     async def bind(self) -> None:
         """Start to accept. Raises BindError."""
@@ -195,8 +207,6 @@ class HttpListener:
         http.downstream_cx_total += 1
         http.downstream_cx_http1_total += 1
         http.downstream_cx_active += 1
-        if self.proxy.draining:
-            connection.draining = True
 
     def closed(self, connection: DownstreamConnection) -> None:
         self.connections.discard(connection)
@@ -232,10 +242,9 @@ class HttpListener:
             self.server = None
 
     def drain(self) -> None:
-        """Accept nobody new; answers from here on say that the connection ends."""
+        """Accept nobody new; each connection ends with its next answer."""
         self.stop_accepting()
-        for connection in self.connections:
-            connection.draining = True
+        self.leaving = True
 
     def close_idle(self) -> None:
         for connection in list(self.connections):

@@ -120,7 +120,8 @@ def serialise(
     if not sized and status >= 200 and status not in (204, 304):
         parts.append(b"transfer-encoding: chunked\r\n" if head_only else b"content-length: 0\r\n")
     parts.append(b"\r\n")
-    if not head_only and status != 304:
+    if not head_only:
+        # Also for a 304: a direct response with that status and a body is written so by Envoy.
         parts.append(body)
     return b"".join(parts)
 

@@ -11,6 +11,7 @@ from mesh.proxy.forwarding import node_address, replace
 from mesh.proxy.http1.chunked import encode_chunk, encode_end
 from mesh.proxy.http1.lines import Field
 from mesh.proxy.http1.response import ResponseHead
+from mesh.routing.outcome import Outcome, answer
 from mesh.routing.request import header
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Mirror:
 
     def discards(self, head: ResponseHead, bodyless: bool) -> bool:
         if self.host.monitor is not None:
-            self.host.cluster.observed(self.host, head.status)
+            self.host.cluster.judge(self.host, answer(head.status))
         return False
 
     def on_response(self, head: ResponseHead, body: bytes, end: bool) -> None:
@@ -166,7 +167,7 @@ class Mirror:
 
     def on_reset(self, reason: str, detail: str) -> None:
         if self.host.monitor is not None and reason != OVERFLOW:
-            self.host.cluster.failed(self.host, reason)
+            self.host.cluster.judge(self.host, Outcome(reason))
         self._end(closed=True)
 
     def on_upstream_writable(self, writable: bool) -> None:

@@ -30,7 +30,7 @@ def decision_of(stream: "Stream") -> Decision:
     decision.local = (connection.listener.address, connection.listener.port)
     decision.connection_id = connection.number
     decision.protocol = _PROTOCOLS.get(stream.head.minor, b"HTTP/1.1")
-    decision.remote = _remote(stream)
+    decision.remote = remote_of(stream)
     if stream.cluster is not None:
         decision.cluster = stream.cluster.name
     if stream.host is not None:
@@ -49,7 +49,7 @@ def decision_of(stream: "Stream") -> Decision:
     return decision
 
 
-def _remote(stream: "Stream") -> tuple[str, int] | None:
+def remote_of(stream: "Stream") -> tuple[str, int] | None:
     """Who sent the request: a sidecar believes the last entry of x-forwarded-for."""
     trust = stream.http.trust
     if trust.use_remote_address and not trust.xff_num_trusted_hops:
@@ -110,7 +110,7 @@ def destination_of(host: "Host | None") -> Workload:
     if host is None:
         return UNKNOWN
     metadata = host.spec.metadata
-    text = metadata.get("istio", {}).get("workload", "")
+    text: str = metadata.get("istio", {}).get("workload", "")
     if not text:
         return UNKNOWN
     name, namespace, service, revision, cluster, *_ = [*text.split(";"), "", "", "", "", ""]
@@ -142,5 +142,7 @@ def service_of(cluster: "Cluster | None") -> CalledService:
         return CalledService()
     first = services[0]
     return CalledService(
-        host=first.get("host", "unknown"), name=first.get("name", "unknown"), namespace=first.get("namespace", "unknown")
+        host=first.get("host", "unknown"),
+        name=first.get("name", "unknown"),
+        namespace=first.get("namespace", "unknown"),
     )

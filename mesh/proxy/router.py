@@ -8,6 +8,7 @@ carries them out.
 from typing import TYPE_CHECKING
 
 from mesh.proxy import local_reply, mirror, record, retries
+from mesh.proxy.cluster import hash_of
 from mesh.proxy.exchange import OVERFLOW
 from mesh.proxy.forwarding import consume_control
 from mesh.proxy.forwarding import replace as replace
@@ -16,13 +17,16 @@ from mesh.proxy.http1.response import ResponseHead
 from mesh.proxy.local_reply import Failure
 from mesh.routing import decision as flags
 from mesh.routing import headers as mutation
+from mesh.routing.outcome import ROUTE_TIMEOUT, TRY_TIMEOUT, Outcome, answer
 from mesh.routing.request import header
+from mesh.routing.retry import with_headers
 
 if TYPE_CHECKING:
     from mesh.proxy.cluster import Cluster, Host
     from mesh.proxy.stream import Stream
     from mesh.proxy.upstream import UpstreamConnection
     from mesh.routing.headers import HeaderPlan
+    from mesh.routing.retry_policy import RetryPolicy
 
 _EXPECTED = b"x-envoy-expected-rq-timeout-ms"
 _ATTEMPT = b"x-envoy-attempt-count"
@@ -37,16 +41,14 @@ def route(stream: "Stream") -> None:
         choice = found
         name = found.cluster if found.cluster is not None else header(stream.headers, found.cluster_header)
     else:
-        value = http.proxy.hash_of(stream) if weighted.use_hash else None
+        value = hash_of(stream) if weighted.use_hash else None
         choice = weighted.choose(stream, value)
         name = choice.cluster
     stream.choice = choice
     cluster = http.proxy.cluster(name)
     if cluster is None:
         http.stats.no_cluster += 1
-        stream.fail(
-            Failure(found.cluster_not_found_status, b"", flags.NO_CLUSTER, b"cluster_not_found"), early=True
-        )
+        stream.fail(Failure(found.cluster_not_found_status, b"", flags.NO_CLUSTER, b"cluster_not_found"), early=True)
         return
     stream.cluster = cluster
     host = cluster.pick(stream)
@@ -103,7 +105,7 @@ def _expected_ms(stream: "Stream") -> int:
     return int(timeout_s * 1000 + 0.5)
 
 
-def _control(stream: "Stream", control: dict[bytes, bytes]) -> object:
+def _control(stream: "Stream", control: dict[bytes, bytes]) -> "RetryPolicy | None":
     """An internal client may set timeouts and retries with headers."""
     for name, attribute in (
         (b"x-envoy-upstream-rq-timeout-ms", "timeout_s"),
@@ -112,13 +114,18 @@ def _control(stream: "Stream", control: dict[bytes, bytes]) -> object:
         value = control.get(name, b"")
         if value.isdigit():
             setattr(stream, attribute, int(value) / 1000)
-    return retries.from_headers(stream.route.retry, control)
+    return with_headers(stream.route.retry, control)
 
 
 def _rewrite(stream: "Stream", host: "Host") -> None:
     """Path and authority as the endpoint shall see them, with the original ones noted."""
     http, found, fields = stream.http, stream.route, stream.headers
-    authority = stream.choice.host_rewrite
+    if stream.choice is not found and stream.choice.host_rewrite is not None:
+        # A weighted cluster's own rewrite leaves no trace.
+        stream.authority = stream.choice.host_rewrite
+        authority = None
+    else:
+        authority = found.host_rewrite
     if authority is None and found.host_rewriter is not None:
         authority = found.host_rewriter(stream)
     if authority is None and found.auto_host_rewrite:
@@ -176,6 +183,24 @@ def attempt(stream: "Stream", host: "Host") -> None:
         stream.on_reset(OVERFLOW, "")
 
 
+def repeat(stream: "Stream", host: "Host | None") -> None:
+    """The next attempt of the same request; host: None when there is no endpoint any more."""
+    cluster = stream.cluster
+    assert cluster is not None
+    if host is None:
+        cluster.stats.upstream_cx_none_healthy += 1
+        stream.fail(local_reply.NO_ENDPOINT)
+        return
+    fields = stream.headers
+    if not stream.http.suppress_envoy:
+        expected = _expected_ms(stream)
+        if expected:
+            replace(fields, _EXPECTED, b"%d" % expected)
+    if stream.route.include_attempt_count:
+        replace(fields, _ATTEMPT, b"%d" % stream.attempts)
+    attempt(stream, host)
+
+
 def send(stream: "Stream", connection: "UpstreamConnection") -> None:
     """A connection is there: write the head and what has arrived of the body."""
     stream.upstream = connection
@@ -186,8 +211,6 @@ def send(stream: "Stream", connection: "UpstreamConnection") -> None:
         body = held[0] if len(held) == 1 else b"".join(held)
         stream.held = None
         data += stream.encode(body, done)
-        if stream.retry_state is not None and stream.replay is None:
-            retries.keep(stream, body)
         stream.connection.resume()
     elif done and stream.head.chunked:
         data += stream.encode(b"", True)
@@ -228,7 +251,7 @@ def after_head(stream: "Stream", head: ResponseHead) -> bool:
     host = stream.host
     assert host is not None
     if host.monitor is not None:
-        host.cluster.observed(host, head.status)
+        host.cluster.judge(host, answer(head.status))
     return stream.retry_state is not None and retries.after_answer(stream, head)
 
 
@@ -236,11 +259,10 @@ def after_reset(stream: "Stream", reason: str) -> bool:
     """An endpoint (or the way to it) failed before answering; true when the request is tried again."""
     host = stream.host
     if host is not None and host.monitor is not None and reason != OVERFLOW:
-        host.cluster.failed(host, reason)
-    if reason == OVERFLOW:
-        release(stream)
-        return False
+        host.cluster.judge(host, Outcome(reason))
     release(stream)
+    if reason == OVERFLOW:
+        return False
     return stream.retry_state is not None and retries.after_failure(stream, reason)
 
 
@@ -276,7 +298,7 @@ def route_timeout(stream: "Stream") -> None:
     if cluster is not None:
         cluster.stats.upstream_rq_timeout += 1
         if host is not None and host.monitor is not None and not stream.answered:
-            cluster.observed(host, 504)
+            cluster.judge(host, Outcome(ROUTE_TIMEOUT))
     stream.fail(local_reply.ROUTE_TIMEOUT)
 
 
@@ -287,7 +309,7 @@ def try_timeout(stream: "Stream") -> None:
     cluster.stats.upstream_rq_per_try_timeout += 1
     host = stream.host
     if host is not None and host.monitor is not None:
-        cluster.observed(host, 504)
+        cluster.judge(host, Outcome(TRY_TIMEOUT))
     abandon(stream)
     if stream.retry_state is not None and retries.after_try_timeout(stream):
         return

@@ -144,6 +144,7 @@ class ProxyServer:
         for address, present in list(self.listeners.items()):
             if address in fresh or address not in wanted:
                 present.drain()
+                present.close_idle()
                 del self.listeners[address]
             else:
                 present.configure(wanted[address])
@@ -155,7 +156,8 @@ class ProxyServer:
         for listener in self.listeners.values():
             listener.drain()
         deadline = self.clock.now() + timeout_s
-        while self.clock.now() < deadline and any(listener.busy for listener in self.listeners.values()):
+        # Polled, because the end of a request tells nobody: it is the hot path.
+        while self.clock.now() < deadline and any(listener.busy for listener in self.listeners.values()):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_S)
         for listener in self.listeners.values():
             listener.close_idle()

@@ -44,6 +44,8 @@ class Stream(Request):
         "connection",
         "details",
         "flags",
+        "hash_value",
+        "hashed",
         "head",
         "held",
         "holding",
@@ -57,7 +59,6 @@ class Stream(Request):
         "original_path",
         "over",
         "received_all",
-        "replay",
         "request_deadline",
         "request_done",
         "request_id",
@@ -66,6 +67,7 @@ class Stream(Request):
         "route",
         "route_deadline",
         "sent_all",
+        "set_cookies",
         "started",
         "status",
         "timeout_s",
@@ -87,10 +89,10 @@ class Stream(Request):
         self.rng = http.rng
         self._draw = -1
         self._bare = None
-        self.connection = connection
-        self.http = http
-        self.head = head
-        self.upgrade = head.upgrade
+        self.connection: DownstreamConnection = connection
+        self.http: HttpState = http
+        self.head: RequestHead = head
+        self.upgrade: bytes = head.upgrade
         self.route: Any = None
         self.choice: Any = None
         self.cluster: Cluster | None = None
@@ -103,11 +105,13 @@ class Stream(Request):
         self.answered = False
         self.over = False
         self.held: list[bytes] | None = None
-        self.replay: list[bytes] | None = None
         self.mirrors: list[Mirror] | None = None
         self.on_answer: Callable[[list[Field]], None] | None = None
         self.original_path = b""
         self.holding = False
+        self.hashed = False
+        self.hash_value: int | None = None
+        self.set_cookies: tuple[bytes, ...] = ()
         self.internal = False
         self.body_framing = 0
         self.attempts = 0
@@ -118,7 +122,7 @@ class Stream(Request):
         self.request_id = b""
         self.bytes_received = 0
         self.bytes_sent = 0
-        self.timeout_s = 0.0
+        self.timeout_s: float = 0.0
         self.try_timeout_s = 0.0
         self.route_deadline = 0.0
         self.try_deadline = 0.0
@@ -159,10 +163,10 @@ class Stream(Request):
             trailers = self.connection.trailers if end and self.http.trailers else []
             for mirror in self.mirrors:
                 mirror.body(data, end, trailers)
+        if self.retry_state is not None:
+            retries.keep(self, data)
         upstream = self.upstream
         if upstream is not None and (not self.upgrade or self.answered):
-            if self.replay is not None:
-                retries.keep(self, data)
             wire = self.encode(data, end)
             if wire:
                 upstream.write(wire)
@@ -208,7 +212,7 @@ class Stream(Request):
         self.flag(flags.DOWNSTREAM_CONNECTION_TERMINATION)
         self.details = b"downstream_remote_disconnect"
         router.abandon(self)
-        self.finish(None)
+        self.finish(True)
 
     def client_broke(self, details: str) -> None:
         """The body turned out not to be HTTP; the connection answers."""
@@ -219,7 +223,7 @@ class Stream(Request):
         if not self.answered:
             self.status = 400
         router.abandon(self)
-        self.finish(None)
+        self.finish(True)
 
     # --- answers of our own ---------------------------------------------------------------------------------
 
@@ -236,8 +240,8 @@ class Stream(Request):
             return
         head, http, connection = self.head, self.http, self.connection
         # A body that came along with the head has not been read when such a reply is made.
-        unread = not self.received_all or (early and (head.content_length != 0))
-        close = unread or failure.status == 400 or head.close or connection.draining or self.closes_by_count()
+        unread = not self.received_all or (early and head.content_length != 0) or head.verdict == "connect"
+        close = unread or failure.status == 400 or failure is local_reply.LOW_VERSION or self.closes()
         fields = extra or []
         if self.route is not None:
             router.local_headers(self, fields)
@@ -249,7 +253,7 @@ class Stream(Request):
             close = close or not head.keep_alive
             tail = answer.CLOSE if close else answer.KEEP_ALIVE
         else:
-            tail = answer.CLOSE if close else b""
+            tail = answer.CLOSE if close or connection.draining else b""
         self.status = status
         self.answered = True
         head_only = self.method == b"HEAD"
@@ -257,7 +261,7 @@ class Stream(Request):
         connection.write(
             local_reply.serialise(status, fields, body, minor=self.minor(), head_only=head_only, tail=tail)
         )
-        self.finish(True if close else None, later=early or unread or not head.close)
+        self.finish(close, later=early or unread or not head.close)
 
     # --- the endpoint's side (Exchange) ---------------------------------------------------------------------
 
@@ -267,8 +271,7 @@ class Stream(Request):
     def on_informational(self, head: ResponseHead) -> None:
         if head.status == 100 and not self.answered:
             self.connection.write(answer.CONTINUE)
-            self.replay = None
-            self.retry_state = None
+            retries.forget(self)
 
     def discards(self, head: ResponseHead, bodyless: bool) -> bool:
         if self.retry_state is None and self.host is not None and self.host.monitor is None:
@@ -282,12 +285,12 @@ class Stream(Request):
         if self.upgrade:
             self._upgrade_answer(head, body, end)
             return
-        close = request_head.close or not self.received_all or connection.draining or self.closes_by_count()
-        tail = self._framing(head, end, body)
+        close = not self.received_all or self.closes()
+        tail = self._framing(head)
         if request_head.minor == 0:
             close = close or not request_head.keep_alive
             tail = (answer.CLOSE if close else answer.KEEP_ALIVE) + (tail if tail != answer.CHUNKED else b"")
-        elif close:
+        elif close or connection.draining:
             tail = answer.CLOSE + tail
         wire = self.answer_head(head, tail)
         self.answered = True
@@ -299,7 +302,7 @@ class Stream(Request):
                 wire += b"0\r\n\r\n"
             self.upstream = None
             connection.write(wire)
-            self.finish(close, later=not self.received_all or not request_head.close and request_head.minor == 1)
+            self.finish(close, later=not self.received_all)
             return
         if body:
             self.bytes_sent = len(body)
@@ -331,10 +334,8 @@ class Stream(Request):
         if self.upgrade:
             self.finish(True)
             return
-        close = head.close or not self.received_all or connection.draining or self.closes_by_count()
-        if head.minor == 0 and not head.keep_alive:
-            close = True
-        self.finish(close, later=not self.received_all or not head.close and head.minor == 1)
+        close = not self.received_all or self.closes() or (head.minor == 0 and not head.keep_alive)
+        self.finish(close, later=not self.received_all)
 
     def on_reset(self, reason: str, detail: str) -> None:
         if self.over:
@@ -366,14 +367,14 @@ class Stream(Request):
     def route_first_byte(self, head: ResponseHead) -> None:
         """The answer has begun: this attempt is final."""
         self.status = head.status
-        self.retry_state = None
-        self.replay = None
+        if self.retry_state is not None:
+            retries.forget(self)
         self.try_deadline = 0.0
         self.details = b"via_upstream"
         if self.idle_s:
             self.last_moved = self.connection.loop.time()
 
-    def _framing(self, head: ResponseHead, end: bool, body: bytes) -> bytes:
+    def _framing(self, head: ResponseHead) -> bytes:
         """The framing line that Envoy would add; notes whether the body is re-chunked."""
         status = head.status
         if b"content-length" in head.names or status in (204, 304) or status < 200:
@@ -392,6 +393,7 @@ class Stream(Request):
             and self.head.minor == 1
             and not http.careful
             and self.on_answer is None
+            and not self.set_cookies
             and not route.include_attempt_count_in_response
         ):
             prefix = answer.prefix_of(head, http.server, http.server_mode)
@@ -406,6 +408,8 @@ class Stream(Request):
             router.replace(fields, b"x-envoy-attempt-count", b"%d" % self.attempts)
         if self.on_answer is not None:
             self.on_answer(fields)
+        for cookie in self.set_cookies:
+            fields.append((b"set-cookie", cookie))
         answer.finish_fields(fields, http.server, http.server_mode)
         if http.request_id_in_response or self.trace_forced:
             fields.append((b"x-request-id", self.own_request_id()))
@@ -476,7 +480,7 @@ class Stream(Request):
 
     # --- the end --------------------------------------------------------------------------------------------
 
-    def finish(self, close: bool | None, *, later: bool = True) -> None:
+    def finish(self, close: bool, *, later: bool = True) -> None:
         """Count, log, and give the connection back. close: the client's connection ends with this request."""
         if self.over:
             return
@@ -486,8 +490,10 @@ class Stream(Request):
                 mirror.request_over(self.received_all)
         if self.holding:
             router.release(self)
+        if self.retry_state is not None:
+            retries.forget(self)
         record.finished(self)
-        self.connection.done(close=bool(close), later=later)
+        self.connection.done(close=close, later=later)
 
     def flag(self, name: bytes) -> None:
         """Raise a response flag."""
@@ -500,10 +506,10 @@ class Stream(Request):
         """The HTTP/1 minor version to answer in."""
         return 0 if self.head.minor == 0 and self.http.accept_http_10 else 1
 
-    def closes_by_count(self) -> bool:
-        """The connection has carried as many requests as it may."""
+    def closes(self) -> bool:
+        """The connection ends with this request: the client said so, the proxy stops, or it has carried enough."""
         limit = self.http.max_requests
-        return bool(limit) and self.connection.requests >= limit
+        return self.head.close or self.connection.listener.leaving or (limit > 0 and self.connection.requests >= limit)
 
     @property
     def trace_forced(self) -> bool:

@@ -204,9 +204,7 @@ class TcpClient(_Side):
         self.host, self.endpoint = host, endpoint
         host.active += 1
         host.cluster.stats.upstream_cx_active += 1
-        labels = TcpLabels(
-            reporter="source", peer=record.destination_of(host), service=record.service_of(host.cluster)
-        )
+        labels = TcpLabels(reporter="source", peer=record.destination_of(host), service=record.service_of(host.cluster))
         self.cell = listener.proxy.metrics.tcp_cell(labels)
         self.cell.opened += 1
         self.other, endpoint.other = endpoint, self

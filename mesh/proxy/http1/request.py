@@ -304,7 +304,9 @@ def _travelling(head: RequestHead, fields: list[Field]) -> list[Field]:
             if name == b"expect":
                 head.expect_continue = value.lower() == b"100-continue"
             elif name == b"content-type":
-                head.grpc = value == b"application/grpc" or value.startswith((b"application/grpc+", b"application/grpc;"))
+                head.grpc = value == b"application/grpc" or value.startswith(
+                    (b"application/grpc+", b"application/grpc;")
+                )
     return kept
 
 
