@@ -14,6 +14,8 @@ from mesh.routing.errors import Refused, join
 from mesh.routing.spec import ListenerSpec, TcpSpec
 from mesh.routing.split import ClusterChoice, WeightedClusters
 
+_DIRECTIONS = ("UNSPECIFIED", "INBOUND", "OUTBOUND")
+
 
 def compile_listener(message: Any, at: str = "", checked: bool = False) -> ListenerSpec:
     """The spec of an envoy.config.listener.v3.Listener."""
@@ -40,6 +42,7 @@ def compile_listener(message: Any, at: str = "", checked: bool = False) -> Liste
         tcp=_compile_tcp(config, where) if kind == "TcpProxy" else None,
         buffer_limit_bytes=limit.value if message.HasField("per_connection_buffer_limit_bytes") else 1 << 20,
         stat_prefix=message.stat_prefix,
+        direction=_DIRECTIONS[message.traffic_direction],
     )
 
 

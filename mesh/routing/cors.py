@@ -57,12 +57,13 @@ def decide(spec: CorsSpec, request: Request) -> CorsDecision:
     if request.method == b"OPTIONS" and header(request.headers, b"access-control-request-method"):
         if allowed:
             return CorsDecision(preflight=_preflight(spec, origin))
-        return PASS if spec.forward_not_matching_preflights else CorsDecision(preflight=())
+        return PASS if spec.forward_not_matching_preflights else CorsDecision(preflight=_preflight(spec, None))
     return CorsDecision(origin=origin) if allowed else PASS
 
 
-def _preflight(spec: CorsSpec, origin: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    lines = [(_ORIGIN, origin)]
+def _preflight(spec: CorsSpec, origin: bytes | None) -> tuple[tuple[bytes, bytes], ...]:
+    """The lines of a preflight's answer; `origin`: the allowed one to echo, None for one that is not."""
+    lines = [] if origin is None else [(_ORIGIN, origin)]
     if spec.allow_credentials:
         lines.append((b"access-control-allow-credentials", b"true"))
     for name, value in (

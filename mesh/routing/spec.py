@@ -130,6 +130,8 @@ class ListenerSpec:
     tcp: TcpSpec | None = None
     buffer_limit_bytes: int = 1 << 20
     stat_prefix: str = ""
+    direction: str = "UNSPECIFIED"
+    """UNSPECIFIED, INBOUND or OUTBOUND: on whose side of a call the proxy stands here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

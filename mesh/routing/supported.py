@@ -42,7 +42,9 @@ _FIELDS: dict[str, str] = {
     "envoy.type.matcher.v3.StringMatcher": "exact prefix suffix safe_regex contains ignore_case",
     "envoy.type.matcher.v3.RegexMatcher": "regex",
     "envoy.type.matcher.v3.RegexMatchAndSubstitute": "pattern substitution",
-    "envoy.config.listener.v3.Listener": "name address stat_prefix filter_chains per_connection_buffer_limit_bytes",
+    "envoy.config.listener.v3.Listener": (
+        "name address stat_prefix filter_chains per_connection_buffer_limit_bytes traffic_direction"
+    ),
     "envoy.config.listener.v3.FilterChain": "name filters",
     "envoy.config.listener.v3.Filter": "name typed_config",
     "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": (
@@ -194,7 +196,7 @@ _FIELDS: dict[str, str] = {
 
 _NO_EFFECT: dict[str, str] = {
     # One worker accepts, nothing is traced, upstream names are not resolved, runtime keys have no runtime.
-    "envoy.config.listener.v3.Listener": "enable_reuse_port traffic_direction bind_to_port",
+    "envoy.config.listener.v3.Listener": "enable_reuse_port",
     "envoy.config.core.v3.RuntimeFractionalPercent": "runtime_key",
     "envoy.config.core.v3.RuntimeFeatureFlag": "runtime_key",
     "envoy.config.core.v3.RuntimeDouble": "runtime_key",
