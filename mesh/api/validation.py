@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from mesh.api import validation_routerule
 from mesh.api.errors import Cause, Invalid, invalid, required
+from mesh.api.meta import Object
 from mesh.api.scheme import Kind
 from mesh.api.validation_ingress import ingress_causes
 from mesh.api.validation_meta import meta_causes
@@ -33,10 +34,10 @@ _WANTED = {
 
 def shape_causes(kind: Kind, obj: Json) -> list[Cause]:
     """Fields whose type does not fit the kind's model, by path."""
-    if kind.kind == "RouteRule":
-        return []  # its rules read the types themselves, in the words of that kind
+    # The rules of a RouteRule read the types of its spec themselves, in the words of that kind.
+    model = Object if kind.kind == "RouteRule" else kind.model
     try:
-        kind.model.model_validate(obj, strict=True)
+        model.model_validate(obj, strict=True)
     except ValidationError as error:
         return _told(error)
     return []

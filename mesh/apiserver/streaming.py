@@ -25,6 +25,7 @@ async def stream_watch(
     query = request.query
     initial = query.get("sendInitialEvents") == "true"
     version = _version(query.get("resourceVersion", ""))
+    deadline = registry.clock.now() + _timeout_s(query.get("timeoutSeconds", ""))
     records = []
     if version == 0 or initial:
         listing = registry.list(kind, scope)
@@ -42,7 +43,6 @@ async def stream_watch(
             lines.append(form.bookmark(version, initial_end=True))
         if lines:
             await response.write(b"".join(lines))
-        deadline = registry.clock.now() + _timeout_s(query.get("timeoutSeconds", ""))
         await _follow(response, watcher, form, registry, deadline, bookmarks, started=bool(records))
     finally:
         watcher.close()
