@@ -1,20 +1,9 @@
 """Do the controllers together make of manifests what a cluster makes of them?"""
 
-from collections.abc import Iterator
-
-import pytest
-
 from mesh.api.core import Pod
 from mesh.api.services import Endpoints, EndpointSlice, Service
 from mesh.api.workloads import Deployment, ReplicaSet
 from tests.unit.controllers.world import World, deployment, service
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
-    yield made
-    made.close()
 
 
 async def test_a_deployment_and_its_service_come_up(world: World) -> None:
