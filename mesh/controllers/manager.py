@@ -13,6 +13,7 @@ from mesh.controllers.endpoints import EndpointsController
 from mesh.controllers.events import Recorder
 from mesh.controllers.garbage import GarbageCollector
 from mesh.controllers.ingress import IngressController
+from mesh.controllers.mirroring import MirroringController
 from mesh.controllers.namespaces import NamespaceController
 from mesh.controllers.nodes import NodeController
 from mesh.controllers.replicaset import ReplicaSetController
@@ -30,6 +31,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     StatefulSetController,
     SchedulerController,
     EndpointsController,
+    MirroringController,
     ServicesController,
     IngressController,
     GarbageCollector,

@@ -1,10 +1,12 @@
 """Pods without a node: finding one for each."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from mesh.api.core import Node, Pod, PodCondition
 from mesh.controllers.actions import Key, Patch, note
 from mesh.controllers.facts import active, condition, terminating, with_condition
+from mesh.controllers.neighbours import has_anti_affinity, is_choosy, obstacles
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 from mesh.controllers.scheduling import Candidate, Unschedulable, choose
 from mesh.runtime.clock import rfc3339
@@ -18,35 +20,50 @@ class Occupancy:
 
     def __init__(self) -> None:
         self._place: dict[str, tuple[str, str]] = {}
-        self._pods: Counter[str] = Counter()
         self._owners: Counter[tuple[str, str]] = Counter()
+        self._on_node: dict[str, dict[str, Pod]] = {}
+        self._keeping_away: dict[str, tuple[Pod, str]] = {}
 
     def put(self, pod: Pod, node: str) -> None:
         """The pod is on that node, whatever was known before."""
         uid, owner = pod.metadata.uid or "", pod.metadata.controller
         place = (node, owner.uid if owner is not None else "")
-        if self._place.get(uid) == place:
-            return
-        self.drop(pod)
-        self._place[uid] = place
-        self._pods[node] += 1
-        self._owners[place] += 1
+        if self._place.get(uid) != place:
+            self.drop(pod)
+            self._place[uid] = place
+            self._owners[place] += 1
+        self._on_node.setdefault(node, {})[uid] = pod
+        if has_anti_affinity(pod):
+            self._keeping_away[uid] = (pod, node)
 
     def drop(self, pod: Pod) -> None:
         """The pod takes no place any more."""
-        place = self._place.pop(pod.metadata.uid or "", None)
+        uid = pod.metadata.uid or ""
+        place = self._place.pop(uid, None)
+        self._keeping_away.pop(uid, None)
         if place is None:
             return
-        self._pods[place[0]] -= 1
+        self._on_node.get(place[0], {}).pop(uid, None)
         self._owners[place] -= 1
         if not self._owners[place]:
             del self._owners[place]
 
-    def candidate(self, node: Node, pod: Pod) -> Candidate:
-        """How full that node is for that pod."""
+    def candidates(self, nodes: Sequence[Node], pod: Pod) -> list[Candidate]:
+        """How each node looks to that pod."""
+        against: dict[str, str] = {}
+        if self._keeping_away or is_choosy(pod):
+            placed = {name: pods.values() for name, pods in self._on_node.items()}
+            against = obstacles(pod, nodes, placed, self._keeping_away.values())
         owner = pod.metadata.controller
-        of_owner = self._owners[(node.name, owner.uid)] if owner is not None else 0
-        return Candidate(node=node, pods=self._pods[node.name], of_owner=of_owner)
+        return [
+            Candidate(
+                node=node,
+                pods=len(self._on_node.get(node.name, ())),
+                of_owner=self._owners[(node.name, owner.uid)] if owner is not None else 0,
+                obstacle=against.get(node.name),
+            )
+            for node in nodes
+        ]
 
 
 class SchedulerController(Controller):
@@ -89,7 +106,7 @@ class SchedulerController(Controller):
             return DONE
         if (pod.spec.scheduler_name or DEFAULT) != DEFAULT:
             return DONE
-        choice = choose(pod, [self._occupancy.candidate(node, pod) for node in self.caches.nodes.list()])
+        choice = choose(pod, self._occupancy.candidates(list(self.caches.nodes.list()), pod))
         if isinstance(choice, Unschedulable):
             self._stuck.add(key)
             await self._explain(pod, choice.message)

@@ -12,6 +12,7 @@ log = logging.getLogger("mesh.controllers")
 RETRY_EXHAUSTED_S = 5.0
 KUBERNETES = ("default", "kubernetes")
 DNS = ("kube-system", "kube-dns")
+_NOT_MIRRORED = {"endpointslice.kubernetes.io/skip-mirror": "true"}
 
 
 class ServicesController(Controller):
@@ -88,7 +89,7 @@ class ServicesController(Controller):
         }
         for obj in (
             Service.model_validate({"metadata": metadata, "spec": spec}),
-            Endpoints.model_validate({"metadata": metadata, "subsets": [subset]}),
+            Endpoints.model_validate({"metadata": {**metadata, "labels": _NOT_MIRRORED}, "subsets": [subset]}),
             EndpointSlice.model_validate(piece),
         ):
             try:

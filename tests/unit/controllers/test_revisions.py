@@ -1,8 +1,15 @@
 """What do ReplicaSets remember?"""
 
 from mesh.api.workloads import Deployment, ReplicaSet
-from mesh.controllers.revisions import annotations_for, obsolete, recorded, revision, revision_patch, revisions_patch
-from mesh.controllers.revisions import marks
+from mesh.controllers.revisions import (
+    annotations_for,
+    marks,
+    obsolete,
+    recorded,
+    revision,
+    revision_patch,
+    revisions_patch,
+)
 from mesh.controllers.rollout import Bounds
 
 NUMBER = "deployment.kubernetes.io/revision"
