@@ -88,8 +88,13 @@ class LocalClient:
     ) -> AsyncIterator[WatchEvent[T]]:
         where = scope(namespace, label_selector, field_selector)
         watcher = self._registry.watch(scheme.kind_of(cls), where, int(resource_version or 0))
-        async for change in watcher.changes():
-            yield WatchEvent(change.type, _model(cls, change.record))
+        try:
+            while True:
+                for change in watcher.read():
+                    yield WatchEvent(change.type, _model(cls, change.record))
+                await watcher.wait()
+        finally:
+            watcher.close()
 
 
 def scope(namespace: str | None, label_selector: str = "", field_selector: str = "") -> Scope:

@@ -5,7 +5,6 @@ a slow one holds no queue; one that is slower than the log is long is told that 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -102,13 +101,3 @@ class Watcher:
         except TimeoutError:
             return False
         return True
-
-    async def changes(self) -> AsyncIterator[Change]:
-        """Every change, for ever; closes itself when the consumer stops."""
-        try:
-            while True:
-                for change in self.read():
-                    yield change
-                await self.wait()
-        finally:
-            self.close()

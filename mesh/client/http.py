@@ -4,9 +4,11 @@ Over HTTP, as any Kubernetes client would: one pooled session, Status bodies tur
 open until somebody closes them.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -118,15 +120,16 @@ class HttpClient:
         where, version = path(cls, namespace), resource_version
         query = {"watch": "true", "allowWatchBookmarks": "true", **_selectors(label_selector, field_selector)}
         while True:  # the server may end a watch at any time; that alone is no reason to tell the caller
-            async for line in self._lines(where, {**query, "resourceVersion": version}):
-                event = orjson.loads(line)
-                if event["type"] == "ERROR":
-                    raise from_status(event["object"])
-                obj = cls.model_validate(event["object"])
-                version = obj.metadata.resource_version or version
-                yield WatchEvent(event["type"], obj)
+            async with aclosing(self._lines(where, {**query, "resourceVersion": version})) as lines:
+                async for line in lines:
+                    event = orjson.loads(line)
+                    if event["type"] == "ERROR":
+                        raise from_status(event["object"])
+                    obj = cls.model_validate(event["object"])
+                    version = obj.metadata.resource_version or version
+                    yield WatchEvent(event["type"], obj)
 
-    async def _lines(self, where: str, query: dict[str, str]) -> AsyncIterator[bytes]:
+    async def _lines(self, where: str, query: dict[str, str]) -> AsyncGenerator[bytes, None]:
         rest = b""
         try:
             async with self._open().get(self._base + where, params=query, timeout=_WATCH_TIMEOUT) as response:
@@ -175,8 +178,8 @@ def path(cls: type[Object], namespace: str | None, name: str = "", subresource: 
     """`/apis/apps/v1/namespaces/NS/deployments/NAME/status`."""
     kind = scheme.kind_of(cls)
     root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
-    where = f"{root}/namespaces/{namespace}" if kind.namespaced and namespace else root
-    return "/".join(part for part in (where, kind.plural, name, subresource) if part)
+    where = f"{root}/namespaces/{quote(namespace, safe='')}" if kind.namespaced and namespace else root
+    return "/".join(part for part in (where, kind.plural, quote(name, safe=""), subresource) if part)
 
 
 def _selectors(label_selector: str, field_selector: str) -> dict[str, str]:
