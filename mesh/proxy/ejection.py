@@ -1,7 +1,7 @@
 """When do endpoints that fail too often leave, and when do they come back?
 
-`routing.outlier` counts and judges; here its verdicts change the balancer. Changes reach the balancer at once, or at
-the end of the cluster's merge window when the last one was less than that ago. The tick runs only while an endpoint is
+`routing.outlier` counts and judges; here its verdicts change the balancer. A change reaches the balancer at once, or
+a whole merge window later when the last one was less than that ago (as in Envoy). The tick runs only while an endpoint is
 out or still remembered for having been out.
 """
 
@@ -85,7 +85,7 @@ class Ejector:
             self._changed_at = now
             cluster.rebalance()
         elif self._pending is None:
-            self._pending = loop.call_at(self._changed_at + window_s, self._late, cluster)
+            self._pending = loop.call_later(window_s, self._late, cluster)
 
     def _late(self, cluster: "Cluster") -> None:
         self._pending = None

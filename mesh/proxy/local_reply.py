@@ -60,6 +60,7 @@ NO_CLUSTER = Failure(503, b"", flags.NO_CLUSTER, b"cluster_not_found")
 NO_ENDPOINT = Failure(503, b"no healthy upstream", flags.NO_HEALTHY_UPSTREAM, b"no_healthy_upstream")
 ROUTE_TIMEOUT = Failure(504, b"upstream request timeout", flags.UPSTREAM_TIMEOUT, b"response_timeout", 14)
 TRY_TIMEOUT = Failure(504, b"upstream request timeout", flags.UPSTREAM_TIMEOUT, b"upstream_per_try_timeout", 14)
+TRY_IDLE = Failure(504, b"upstream request timeout", flags.UPSTREAM_TIMEOUT, b"upstream_per_try_idle_timeout", 14)
 IDLE_TIMEOUT = Failure(504, b"stream timeout", flags.STREAM_IDLE_TIMEOUT, b"stream_idle_timeout")
 RATE_LIMITED = Failure(429, b"local_rate_limited", flags.RATE_LIMITED, b"local_rate_limited")
 HANDSHAKE = b"websocket_handshake_unsuccessful"

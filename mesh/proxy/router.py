@@ -216,8 +216,10 @@ def send(stream: "Stream", connection: "UpstreamConnection") -> None:
         data += stream.encode(b"", True)
     stream.sent_all = done
     connection.begin(stream, data)
-    if stream.try_timeout_s and done:
+    if done and stream.try_timeout_s:
         start_try_timer(stream)
+    if stream.route.retry is not None and stream.route.retry.per_try_idle_timeout_s:
+        start_try_idle(stream, stream.route.retry.per_try_idle_timeout_s)
 
 
 def release(stream: "Stream") -> None:
@@ -292,6 +294,13 @@ def start_try_timer(stream: "Stream") -> None:
         connection.arm(at)
 
 
+def start_try_idle(stream: "Stream", idle_s: float) -> None:
+    connection = stream.connection
+    stream.try_idle_s = idle_s
+    stream.last_moved = connection.loop.time()
+    connection.arm(stream.last_moved + idle_s)
+
+
 def route_timeout(stream: "Stream") -> None:
     """The route's time is over, whatever is going on."""
     cluster, host = stream.cluster, stream.host
@@ -302,8 +311,8 @@ def route_timeout(stream: "Stream") -> None:
     stream.fail(local_reply.ROUTE_TIMEOUT)
 
 
-def try_timeout(stream: "Stream") -> None:
-    """One try has taken too long."""
+def try_timeout(stream: "Stream", failure: Failure = local_reply.TRY_TIMEOUT) -> None:
+    """One try has taken too long, or nothing moved in it for too long."""
     cluster = stream.cluster
     assert cluster is not None
     cluster.stats.upstream_rq_per_try_timeout += 1
@@ -311,9 +320,9 @@ def try_timeout(stream: "Stream") -> None:
     if host is not None and host.monitor is not None:
         cluster.judge(host, Outcome(TRY_TIMEOUT))
     abandon(stream)
-    if stream.retry_state is not None and retries.after_try_timeout(stream):
+    if not stream.answered and stream.retry_state is not None and retries.after_try_timeout(stream):
         return
-    stream.fail(local_reply.TRY_TIMEOUT)
+    stream.fail(failure)
 
 
 # --- header mutations -------------------------------------------------------------------------------------------

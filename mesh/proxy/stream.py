@@ -72,6 +72,7 @@ class Stream(Request):
         "status",
         "timeout_s",
         "try_deadline",
+        "try_idle_s",
         "try_timeout_s",
         "upgrade",
         "upstream",
@@ -126,6 +127,7 @@ class Stream(Request):
         self.try_timeout_s = 0.0
         self.route_deadline = 0.0
         self.try_deadline = 0.0
+        self.try_idle_s = 0.0
         self.request_deadline = 0.0
         self.idle_s = 0.0
         self.last_moved = 0.0
@@ -314,7 +316,7 @@ class Stream(Request):
     def on_body(self, data: bytes, end: bool, trailers: list[Field]) -> None:
         if self.over:
             return
-        if self.idle_s:
+        if self.idle_s or self.try_idle_s:
             self.last_moved = self.connection.loop.time()
         connection = self.connection
         self.bytes_sent += len(data)
@@ -371,7 +373,7 @@ class Stream(Request):
             retries.forget(self)
         self.try_deadline = 0.0
         self.details = b"via_upstream"
-        if self.idle_s:
+        if self.idle_s or self.try_idle_s:
             self.last_moved = self.connection.loop.time()
 
     def _framing(self, head: ResponseHead) -> bytes:
@@ -455,7 +457,8 @@ class Stream(Request):
 
     def next_deadline(self) -> float:
         """The earliest moment at which the clock matters; 0 when it does not."""
-        idle = self.last_moved + self.idle_s if self.idle_s else 0.0
+        idle_s = min([s for s in (self.idle_s, self.try_idle_s) if s], default=0.0)
+        idle = self.last_moved + idle_s if idle_s else 0.0
         pending = [at for at in (self.route_deadline, self.try_deadline, self.request_deadline, idle) if at]
         return min(pending) if pending else 0.0
 
@@ -469,6 +472,9 @@ class Stream(Request):
         elif self.try_deadline and now >= self.try_deadline:
             self.try_deadline = 0.0
             router.try_timeout(self)
+        elif self.try_idle_s and now >= self.last_moved + self.try_idle_s:
+            self.try_idle_s = 0.0
+            router.try_timeout(self, local_reply.TRY_IDLE)
         elif self.idle_s and now >= self.last_moved + self.idle_s:
             self.idle_s = 0.0
             self.http.stats.downstream_rq_idle_timeout += 1
