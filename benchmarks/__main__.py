@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -176,6 +177,7 @@ def conclude(chosen: list[Case], runs: Runs, facts: report.Facts, *, write: bool
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # unwinds, so the children end too
     try:
         sys.exit(main())
     except (NotStarted, subprocess.SubprocessError) as error:

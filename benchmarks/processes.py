@@ -6,6 +6,7 @@ Only children of this process are ever ended, each by its own handle.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -48,6 +49,12 @@ def on_processors(processors: set[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def _tied(command: list[str]) -> list[str]:
+    """The command so that it ends with this process, even when this one is killed, where the system can do that."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
+
+
 class Child:
     """One program, with its output in a file of its directory."""
 
@@ -55,7 +62,9 @@ class Child:
         self.name = name
         self._log = place / "output.log"
         with self._log.open("wb") as out:
-            self._process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                _tied(command), stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            )
 
     @property
     def pid(self) -> int:

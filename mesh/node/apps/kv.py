@@ -59,13 +59,16 @@ class KeyFiles:
             if path.suffix == _DRAFT:
                 path.unlink()
             else:
-                self._keys.add(_split(path.read_bytes())[0])
+                with path.open("rb") as file:
+                    self._keys.add(file.read(int.from_bytes(file.read(_LENGTH_BYTES))).decode())
 
     def keys(self) -> list[str]:
         return sorted(self._keys)
 
     def get(self, key: str) -> bytes | None:
-        return _split(self._path(key).read_bytes())[1] if key in self._keys else None
+        if key not in self._keys:
+            return None
+        return self._path(key).read_bytes()[_LENGTH_BYTES + len(key.encode()) :]
 
     def put(self, key: str, value: bytes) -> bool:
         """Store durably; True when the key is new."""
@@ -100,11 +103,6 @@ class KeyFiles:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _split(content: bytes) -> tuple[str, bytes]:
-    end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES])
-    return content[_LENGTH_BYTES:end].decode(), content[end:]
 
 
 class _Shard:
