@@ -21,7 +21,9 @@ def bomb(levels: int, width: int) -> bytes:
         pytest.param(b'{"a": 1}', "", {"a": 1}, id="no-type-is-json"),
         pytest.param(b"a: 1\nb: [x]", "application/yaml", {"a": 1, "b": ["x"]}, id="yaml"),
         pytest.param(b"a: &x 1\nb: *x", "application/yaml", {"a": 1, "b": 1}, id="yaml-alias"),
-        pytest.param(b"t: 2026-11-23T10:00:00Z", "application/yaml", {"t": "2026-11-23T10:00:00+00:00"}, id="yaml-time"),
+        pytest.param(
+            b"t: 2026-11-23T10:00:00Z", "application/yaml", {"t": "2026-11-23T10:00:00+00:00"}, id="yaml-time"
+        ),
         pytest.param(b"[" * 90 + b"]" * 90, "", None, id="deep-but-not-too-deep"),
     ],
 )

@@ -132,7 +132,9 @@ async def test_update_and_conflict(http: aiohttp.ClientSession, deployment: Make
     [
         pytest.param("application/merge-patch+json", {"spec": {"replicas": 4}}, 4, id="merge"),
         pytest.param("application/strategic-merge-patch+json", {"spec": {"replicas": 5}}, 5, id="strategic"),
-        pytest.param("application/json-patch+json", [{"op": "add", "path": "/spec/replicas", "value": 6}], 6, id="json"),
+        pytest.param(
+            "application/json-patch+json", [{"op": "add", "path": "/spec/replicas", "value": 6}], 6, id="json"
+        ),
         pytest.param("application/merge-patch+json", {"spec": {"replicas": None}}, 1, id="back-to-default"),
     ],
 )
@@ -298,7 +300,9 @@ async def test_yaml_bodies(http: aiohttp.ClientSession) -> None:
         pytest.param(b'{"kind": 5}', "application/json", 400, id="kind-is-a-number"),
         pytest.param(b'{"metadata": {"name": "a"}, "spec": "x"}', "application/json", 422, id="spec-is-a-text"),
         pytest.param(b'{"metadata": {"name": "a", "labels": ["x"]}}', "application/json", 422, id="labels-are-a-list"),
-        pytest.param(b'{"metadata": {"name": "a", "annotations": "x"}}', "application/json", 422, id="annotations-text"),
+        pytest.param(
+            b'{"metadata": {"name": "a", "annotations": "x"}}', "application/json", 422, id="annotations-text"
+        ),
         pytest.param(b'{"metadata": {"generateName": 5}}', "application/json", 422, id="generate-name-is-a-number"),
         pytest.param(b'{"metadata": {"name": "a", "finalizers": 5}}', "application/json", 422, id="finalizers-number"),
         pytest.param(b'{"metadata": {"name": "a", "ownerReferences": 5}}', "application/json", 422, id="owners-number"),

@@ -143,7 +143,12 @@ async def test_a_thousand_pods_are_listed_quickly() -> None:
     registry.bootstrap([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}])
     from mesh.api.scheme import BY_NAME
 
-    container = {"name": "c", "image": "i", "readinessProbe": {"httpGet": {"port": 80}}, "ports": [{"containerPort": 80}]}
+    container = {
+        "name": "c",
+        "image": "i",
+        "readinessProbe": {"httpGet": {"port": 80}},
+        "ports": [{"containerPort": 80}],
+    }
     for number in range(1000):
         obj = {"metadata": {"name": f"p{number}"}, "spec": {"containers": [dict(container)]}}
         registry.create(BY_NAME["pods"], obj, "default")

@@ -45,18 +45,28 @@ READY = [{"type": "Ready", "status": "True"}]
     ("found", "status"),
     [
         pytest.param(pod(phase="Pending"), "Pending", id="pending"),
-        pytest.param(pod({"waiting": {"reason": "ContainerCreating"}}, phase="Pending"), "ContainerCreating", id="creating"),
+        pytest.param(
+            pod({"waiting": {"reason": "ContainerCreating"}}, phase="Pending"), "ContainerCreating", id="creating"
+        ),
         pytest.param(pod(RUNNING), "Running", id="running"),
         pytest.param(pod(RUNNING, {"waiting": {"reason": "CrashLoopBackOff"}}), "CrashLoopBackOff", id="crash-loop"),
         pytest.param(pod({"terminated": {"reason": "Error", "exitCode": 1}}), "Error", id="ended-with-reason"),
         pytest.param(pod({"terminated": {"exitCode": 3}}), "ExitCode:3", id="exit-code"),
         pytest.param(pod({"terminated": {"signal": 9, "exitCode": 137}}), "Signal:9", id="signal"),
         pytest.param(pod({"terminated": {"reason": "Completed"}}, phase="Succeeded"), "Completed", id="completed"),
-        pytest.param(pod({"terminated": {"reason": "Completed"}}, RUNNING, conditions=READY), "Running", id="one-done-one-runs"),
+        pytest.param(
+            pod({"terminated": {"reason": "Completed"}}, RUNNING, conditions=READY), "Running", id="one-done-one-runs"
+        ),
         pytest.param(pod({"terminated": {"reason": "Completed"}}, RUNNING), "NotReady", id="one-done-one-not-ready"),
         pytest.param(pod(reason="Evicted", phase="Failed"), "Evicted", id="reason-of-the-pod"),
-        pytest.param({**pod(RUNNING), "metadata": {"name": "p", "deletionTimestamp": "x"}}, "Terminating", id="terminating"),
-        pytest.param({**pod(RUNNING, reason="NodeLost"), "metadata": {"name": "p", "deletionTimestamp": "x"}}, "Unknown", id="node-lost"),
+        pytest.param(
+            {**pod(RUNNING), "metadata": {"name": "p", "deletionTimestamp": "x"}}, "Terminating", id="terminating"
+        ),
+        pytest.param(
+            {**pod(RUNNING, reason="NodeLost"), "metadata": {"name": "p", "deletionTimestamp": "x"}},
+            "Unknown",
+            id="node-lost",
+        ),
     ],
 )
 def test_status(found: dict[str, Any], status: str) -> None:
