@@ -103,7 +103,7 @@ def _ingresses(snapshot: Snapshot) -> Iterator[Finding]:
     for rules in host_rules(snapshot):
         for rule in (*rules.paths, *rules.defaults):
             backing = rule.backing
-            at = f"{rule.field}.backend.service"
+            at = f"{rule.field}.service"
             if backing.service is None:
                 message = f"no service is called {backing.host}; requests get 503"
                 yield Finding("Ingress", rule.ingress.namespace, rule.ingress.name, at, *code.NOT_FOUND, message)

@@ -59,7 +59,7 @@ class Backing:
 
 @dataclass(frozen=True, slots=True)
 class PathRule:
-    """One path of one Ingress. field: where in the object it stands."""
+    """One path of one Ingress. field: where in the object its backend stands."""
 
     ingress: IngressView
     field: str
@@ -114,7 +114,7 @@ def host_rules(snapshot: Snapshot) -> list[HostRules]:
             for place, path in enumerate(rule.http.paths if rule.http else ()):
                 backing = backing_of(snapshot, ingress.namespace, path.backend)
                 if backing is not None:
-                    at = f"spec.rules[{index}].http.paths[{place}]"
+                    at = f"spec.rules[{index}].http.paths[{place}].backend"
                     rules.paths.append(PathRule(ingress, at, path_match(path), backing))
         backing = backing_of(snapshot, ingress.namespace, default) if default else None
         if backing is not None:

@@ -13,7 +13,9 @@ metadata:
   labels: {app: shop, pod-template-hash: 6f}
   annotations: {note: long}
   ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: shop-6f, uid: "2", controller: true}]
-spec: {nodeName: n, containers: [{name: c, image: x, env: [{name: A, value: b}], ports: [{name: web, containerPort: 80}]}]}
+spec:
+  nodeName: n
+  containers: [{name: c, image: x, env: [{name: A, value: b}], ports: [{name: web, containerPort: 80}]}]
 status: {phase: Running, podIP: 127.244.0.9}
 """
 

@@ -64,6 +64,12 @@ def parse() -> Callable[[str], list[Any]]:
     return objects
 
 
+@pytest.fixture
+def shop() -> str:
+    """The manifests of the shop."""
+    return SHOP
+
+
 class Table:
     """A compiled RouteConfiguration, asked in words."""
 
