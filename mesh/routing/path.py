@@ -15,8 +15,8 @@ REJECT_REQUEST = "REJECT_REQUEST"
 UNESCAPE_AND_REDIRECT = "UNESCAPE_AND_REDIRECT"
 UNESCAPE_AND_FORWARD = "UNESCAPE_AND_FORWARD"
 
-_ODD = re.compile(rb'[\\%"<>^`{|}]|/\.')
-"""A path without any of these is normal already (double slashes aside)."""
+_PLAIN = bytes(sorted(set(range(256)) - set(b'#\\%"<>^`{|}')))
+"""A target of only these, and without `/.`, is normal already (double slashes aside)."""
 _ESCAPED_SLASH = re.compile(rb"%2[fF]|%5[cC]")
 _ESCAPE = re.compile(rb"%([0-9a-fA-F]{2})")
 _UNSAFE = re.compile(rb'["<>^`{|}]')
@@ -50,6 +50,8 @@ class PathRedirect:
 
 def normalize(target: bytes, spec: PathSpec) -> bytes | PathError | PathRedirect:
     """The path to use for `target` (path and query)."""
+    if not target.translate(None, _PLAIN) and b"/." not in target and not (spec.merge_slashes and b"//" in target):
+        return target
     if b"#" in target:
         return PathError()
     path, mark, query = target.partition(b"?")
@@ -59,7 +61,7 @@ def normalize(target: bytes, spec: PathSpec) -> bytes | PathError | PathRedirect
             return PathError()
         path = _ESCAPED_SLASH.sub(lambda found: b"/" if found[0][1:2] == b"2" else b"\\", path)
         redirect = spec.escaped_slashes == UNESCAPE_AND_REDIRECT
-    if spec.normalize and _ODD.search(path):
+    if spec.normalize:
         normal = _normal(path)
         if normal is None:
             return PathError()
