@@ -29,7 +29,8 @@ async def _shape(world: World) -> object:
         (pod.spec.containers[0].image, pod.metadata.label_map["app"], pod.ready) for pod in await world.all(Pod)
     )
     sets = sorted((rs.name, rs.spec.replicas, rs.status.replicas) for rs in await world.all(ReplicaSet))
-    slices = sorted((s.service_name, sum(bool(e.conditions.ready) for e in s.endpoints)) for s in await world.all(EndpointSlice))
+    pieces = await world.all(EndpointSlice)
+    slices = sorted((s.service_name, sum(bool(e.conditions.ready) for e in s.endpoints)) for s in pieces)
     stateful = sorted(pod.name for pod in await world.all(Pod) if pod.name.startswith("db-"))
     status = sorted(
         (d.name, d.status.replicas, d.status.updated_replicas, d.status.available_replicas)

@@ -94,10 +94,11 @@ def test_the_same_template_finds_its_old_set_again() -> None:
 
 def test_change_cause_reaches_the_set() -> None:
     owner = make()
-    owner.metadata.annotations = {"kubernetes.io/change-cause": "first", "kubectl.kubernetes.io/last-applied-configuration": "{}"}
+    applied = "kubectl.kubernetes.io/last-applied-configuration"
+    owner.metadata.annotations = {"kubernetes.io/change-cause": "first", applied: "{}"}
     (create,) = [a for a in plan(owner) if isinstance(a, Create)]
     assert create.obj.metadata.annotation_map["kubernetes.io/change-cause"] == "first"
-    assert "kubectl.kubernetes.io/last-applied-configuration" not in create.obj.metadata.annotation_map
+    assert applied not in create.obj.metadata.annotation_map
 
 
 def test_recreate_waits_for_the_last_old_pod() -> None:

@@ -24,9 +24,9 @@ def replica_set(name: str, size: int, pods: int, ready: int, **status: Any) -> R
 
 
 def status_of(
-    owner: Deployment, new: ReplicaSet | None, *old: ReplicaSet, phase: Phase = Phase.ROLLING, created: str | None = None
+    owner: Deployment, new: ReplicaSet | None, *old: ReplicaSet, created: str | None = None
 ) -> tuple[dict[str, Any], float | None]:
-    return next_status(owner, new, old, limit=bounds_of(owner), phase=phase, created=created, wall=WALL)
+    return next_status(owner, new, old, limit=bounds_of(owner), phase=Phase.ROLLING, created=created, wall=WALL)
 
 
 def progressing(status: dict[str, Any]) -> tuple[str, str, str] | None:
@@ -77,7 +77,11 @@ def test_counts_leave_zeros_out() -> None:
             id="not-yet-too-late",
         ),
         pytest.param(
-            {"replicas": 3, "updatedReplicas": 3, "conditions": [condition("True", "NewReplicaSetAvailable", ago_s=9999)]},
+            {
+                "replicas": 3,
+                "updatedReplicas": 3,
+                "conditions": [condition("True", "NewReplicaSetAvailable", ago_s=9999)],
+            },
             replica_set("n", 3, 3, 1),
             ("True", "NewReplicaSetAvailable"),
             id="complete-is-not-judged-again",

@@ -52,7 +52,8 @@ async def test_scaling_down_and_deleting_leaves_nothing(world: World) -> None:
 async def test_a_new_image_rolls(world: World) -> None:
     await world.apply(deployment(replicas=3))
     await world.settle()
-    await world.patch(Deployment, "web", {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "v2"}]}}}})
+    change = {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "v2"}]}}}}
+    await world.patch(Deployment, "web", change)
     await world.settle()
     pods = await world.all(Pod)
     assert [pod.spec.containers[0].image for pod in pods] == ["v2"] * 3
