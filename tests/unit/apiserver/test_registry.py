@@ -253,7 +253,7 @@ def test_list(registry: Registry, pod: Make, scope: Scope, expected: list[str]) 
 
 
 def test_unsupported_field_selectors_are_refused(registry: Registry) -> None:
-    with pytest.raises(BadRequest, match="field label not supported: spec.image"):
+    with pytest.raises(BadRequest, match=r"field label not supported: spec\.image"):
         registry.list(POD, Scope(fields=parse_fields("spec.image=x")))
     with pytest.raises(BadRequest):
         registry.watch(POD, Scope(fields=parse_fields("spec.image=x")), 0)

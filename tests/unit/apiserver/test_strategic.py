@@ -77,7 +77,9 @@ CASES = [
         id="container-port",
     ),
     pytest.param(
-        deployment(c("c1", args=["a", "b"])), deployment(c("c1", args=["x"])), deployment(c("c1", args=["x"])),
+        deployment(c("c1", args=["a", "b"])),
+        deployment(c("c1", args=["x"])),
+        deployment(c("c1", args=["x"])),
         id="args-are-replaced",
     ),
     pytest.param(
@@ -85,7 +87,9 @@ CASES = [
     ),
     pytest.param(
         deployment(volumes=[{"name": "v1", "emptyDir": {}}]),
-        deployment(volumes=[{"$retainKeys": ["hostPath", "name"], "emptyDir": None, "hostPath": {"path": "/x"}, "name": "v1"}]),
+        deployment(
+            volumes=[{"$retainKeys": ["hostPath", "name"], "emptyDir": None, "hostPath": {"path": "/x"}, "name": "v1"}]
+        ),
         deployment(volumes=[{"name": "v1", "hostPath": {"path": "/x"}}]),
         id="volume-source",
     ),
@@ -127,10 +131,12 @@ CASES = [
         id="what-only-the-server-has-keeps-its-place",
     ),
     pytest.param(
-        deployment(c("c1")), deployment(c("c2", image="i", env=[{"name": "A", "value": None}])),
-        deployment(c("c1"), c("c2", image="i", env=[{"name": "A"}])), id="a-new-element-loses-its-nulls",
+        deployment(c("c1")),
+        deployment(c("c2", image="i", env=[{"name": "A", "value": None}])),
+        deployment(c("c1"), c("c2", image="i", env=[{"name": "A"}])),
+        id="a-new-element-loses-its-nulls",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("old", "patch", "new"), CASES)
