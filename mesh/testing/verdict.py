@@ -61,7 +61,7 @@ def share(
         low, high = max(low, 0), min(high, total)
         least, most = counts_within(total, expected, confidence)
         if least < low or most > high:
-            need = requests_needed(expected, tolerance, confidence)
+            need = max(requests_needed(expected, tolerance, confidence), total + 1)
             why = f"{total} requests cannot show {expected:.4g} within {tolerance:.4g}; send at least {need}"
             # A split far outside the range of chance is wrong however few the requests were.
             wrong = not least <= seen <= most

@@ -22,9 +22,7 @@ spec:
 TO_V2 = "  route: [{labels: {version: v2.0.0}}]\n"
 APPLIED = [
     pytest.param("a: [b\n", ["bad.yaml", "line"], id="malformed YAML"),
-    pytest.param(
-        "apiVersion: v1\nkind: Gizmo\nmetadata: {name: g}\n", ["bad.yaml", "Gizmo", "kind"], id="unknown kind"
-    ),
+    pytest.param("apiVersion: v1\nkind: Gizmo\nmetadata: {name: g}", ["bad.yaml", "Gizmo", "kind"], id="unknown kind"),
     pytest.param(
         RULE + TO_V2, ["bad.yaml", "RouteRule my-app-default", "spec.destination", "Required"], id="missing field"
     ),
