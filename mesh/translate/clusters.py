@@ -1,7 +1,7 @@
 """What is a target in Envoy's words: its Cluster, and the addresses in its ClusterLoadAssignment?"""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
 from envoy.config.core.v3 import address_pb2, base_pb2, config_source_pb2
@@ -18,15 +18,21 @@ CONNECT_TIMEOUT_S = 1
 UNLIMITED = 2**32 - 1
 CLUSTER_ID = "Kubernetes"
 
+
+class ServiceName(NamedTuple):
+    """How metrics call a service."""
+
+    host: str
+    name: str
+    namespace: str
+
+
 Cluster = Any
 ClusterLoadAssignment = Any
 
 
 def cluster(target: Target, service: ServiceView | None) -> Cluster:
     """The Cluster of a target; endpoints come separately."""
-    name, namespace = _names(target.host, service)
-    services = struct_pb2.Struct()
-    services.update({"services": [{"host": target.host, "name": name, "namespace": namespace}]})
     threshold = circuit_breaker_pb2.CircuitBreakers.Thresholds(
         max_connections=_number(UNLIMITED),
         max_pending_requests=_number(UNLIMITED),
@@ -40,7 +46,7 @@ def cluster(target: Target, service: ServiceView | None) -> Cluster:
         connect_timeout=duration_pb2.Duration(seconds=CONNECT_TIMEOUT_S),
         lb_policy=cluster_pb2.Cluster.ROUND_ROBIN,
         circuit_breakers=circuit_breaker_pb2.CircuitBreakers(thresholds=[threshold]),
-        metadata=base_pb2.Metadata(filter_metadata={"istio": services}),
+        metadata=_services([_name(target.host, service)]),
     )
 
 
@@ -63,8 +69,8 @@ def load_assignment(
     return endpoint_pb2.ClusterLoadAssignment(cluster_name=target.name, endpoints=localities)
 
 
-def inbound_cluster(port: int) -> Cluster:
-    """The cluster of the application itself; its one endpoint comes separately."""
+def inbound_cluster(port: int, services: Iterable[ServiceName] = ()) -> Cluster:
+    """The cluster of the application itself; its one endpoint comes separately. services: those that lead here."""
     return cluster_pb2.Cluster(
         name=inbound_name(port),
         type=cluster_pb2.Cluster.EDS,
@@ -79,6 +85,7 @@ def inbound_cluster(port: int) -> Cluster:
                 )
             ]
         ),
+        metadata=_services(services),
     )
 
 
@@ -126,11 +133,21 @@ def _metadata(pod: PodView) -> Any:
     return base_pb2.Metadata(filter_metadata={"istio": workload, "loopmesh": ours})
 
 
-def _names(host: str, service: ServiceView | None) -> tuple[str, str]:
+def _name(host: str, service: ServiceView | None) -> ServiceName:
     if service is not None:
-        return service.name, service.namespace
+        return ServiceName(host, service.name, service.namespace)
     name, _, rest = host.partition(".")
-    return name, rest.split(".", 1)[0]
+    return ServiceName(host, name, rest.split(".", 1)[0])
+
+
+def _services(names: Iterable[ServiceName]) -> Any:
+    """Which services a cluster stands for, where Istio writes it; None for no service."""
+    listed = [{"host": name.host, "name": name.name, "namespace": name.namespace} for name in names]
+    if not listed:
+        return None
+    services = struct_pb2.Struct()
+    services.update({"services": listed})
+    return base_pb2.Metadata(filter_metadata={"istio": services})
 
 
 def _number(value: int) -> Any:

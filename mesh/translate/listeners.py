@@ -5,6 +5,7 @@ The flags of the HTTP connection manager are Istio's. Rules of this era allow no
 
 from typing import Any
 
+from envoy.config.core.v3 import base_pb2
 from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
@@ -17,12 +18,23 @@ from mesh.translate.hosts import inbound_name
 from mesh.translate.routerule import default_route
 from mesh.translate.targets import Target
 
+INBOUND, OUTBOUND = base_pb2.INBOUND, base_pb2.OUTBOUND
+"""Whether the proxy stands before its own application or before the rest of the world."""
+
 Listener = Any
 RouteConfiguration = Any
 
 
 def http_listener(
-    name: str, address: str, port: int, *, routes: str, stat_prefix: str, server_name: str, edge: bool = False
+    name: str,
+    address: str,
+    port: int,
+    *,
+    routes: str,
+    stat_prefix: str,
+    server_name: str,
+    direction: int = OUTBOUND,
+    edge: bool = False,
 ) -> Listener:
     """A listener for HTTP whose routes are delivered under the name `routes`.
 
@@ -38,13 +50,13 @@ def http_listener(
         proxy_100_continue=True,
         stream_idle_timeout=duration_pb2.Duration(),
     )
-    return _listener(name, address, port, "envoy.filters.network.http_connection_manager", manager)
+    return _listener(name, address, port, direction, "envoy.filters.network.http_connection_manager", manager)
 
 
-def tcp_listener(name: str, address: str, port: int, cluster: str) -> Listener:
+def tcp_listener(name: str, address: str, port: int, cluster: str, *, direction: int = OUTBOUND) -> Listener:
     """A listener that passes bytes on to one cluster."""
     proxy = tcp_proxy_pb2.TcpProxy(stat_prefix=name, cluster=cluster)
-    return _listener(name, address, port, "envoy.filters.network.tcp_proxy", proxy)
+    return _listener(name, address, port, direction, "envoy.filters.network.tcp_proxy", proxy)
 
 
 def inbound_routes(port: int) -> RouteConfiguration:
@@ -56,11 +68,13 @@ def inbound_routes(port: int) -> RouteConfiguration:
     return route_pb2.RouteConfiguration(name=name, virtual_hosts=[host])
 
 
-def _listener(name: str, address: str, port: int, filter_name: str, config: Any) -> Listener:
+def _listener(name: str, address: str, port: int, direction: int, filter_name: str, config: Any) -> Listener:
     chain = listener_components_pb2.FilterChain(
         filters=[listener_components_pb2.Filter(name=filter_name, typed_config=_any(config))]
     )
-    return listener_pb2.Listener(name=name, address=socket_address(address, port), filter_chains=[chain])
+    return listener_pb2.Listener(
+        name=name, address=socket_address(address, port), filter_chains=[chain], traffic_direction=direction
+    )
 
 
 def _any(message: Any) -> Any:

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 from google.protobuf.json_format import MessageToDict
 
+from mesh.translate.listeners import INBOUND, OUTBOUND
 from mesh.translate.resources import wire
-from mesh.translate.sidecar import InboundPort, inbound_ports, sidecar
+from mesh.translate.sidecar import inbound_ports, sidecar
 from mesh.translate.snapshot import Snapshot, build
 
 World = Callable[..., Snapshot]
@@ -55,7 +56,23 @@ PORTS = [
 def test_inbound_ports(world: World, text: str, expected: list[tuple[int, bool]]) -> None:
     snapshot = world(text, shop=False)
     view = snapshot.pods["127.244.0.1"]
-    assert inbound_ports(view, snapshot.instances(view)) == tuple(InboundPort(*port) for port in expected)
+    found = inbound_ports(view, snapshot.instances(view))
+    assert [(port.number, port.http) for port in found] == expected
+
+
+def test_inbound_ports_know_the_services_that_lead_there(world: World) -> None:
+    snapshot = world(
+        pod("{containerPort: 9}")
+        + service("{name: http, port: 80, targetPort: 9}, {name: http-b, port: 81, targetPort: 9}")
+        + service("{port: 80, targetPort: 9}", "b"),
+        shop=False,
+    )
+    view = snapshot.pods["127.244.0.1"]
+    (port,) = inbound_ports(view, snapshot.instances(view))
+    assert [name.name for name in port.services] == ["a", "b"]
+    (found,) = [c for c in sidecar(snapshot, view, "127.245.0.1").clusters if c.name == "inbound|9||"]
+    listed = found.metadata.filter_metadata["istio"]["services"]
+    assert [item["host"] for item in listed] == ["a.default.svc.cluster.local", "b.default.svc.cluster.local"]
 
 
 def test_listeners_of_a_sidecar(world: World) -> None:
@@ -63,8 +80,9 @@ def test_listeners_of_a_sidecar(world: World) -> None:
         pod("{containerPort: 8080}, {containerPort: 9101}") + service("{port: 80, targetPort: 8080}"), shop=False
     )
     resources = sidecar(snapshot, snapshot.pods["127.244.0.1"], "127.245.0.1")
-    shown = {}
+    shown, directions = {}, set()
     for listener in resources.listeners:
+        directions.add((listener.name.partition("_")[0], listener.traffic_direction))
         address = listener.address.socket_address
         (item,) = listener.filter_chains[0].filters
         shown[f"{address.address}:{address.port_value}"] = item.name.rpartition(".")[2]
@@ -73,6 +91,7 @@ def test_listeners_of_a_sidecar(world: World) -> None:
         "127.244.0.1:8080": "http_connection_manager",
         "127.244.0.1:9101": "tcp_proxy",
     }
+    assert directions == {("outbound", OUTBOUND), ("inbound", INBOUND)}
     inbound = {
         end.cluster_name: end.endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address
         for end in resources.endpoints
