@@ -157,7 +157,7 @@ def test_apply_get_scale_delete(kubectl: Kubectl) -> None:
     changed = WEB.replace("httpd:2.4", "httpd:2.5").replace("port: 80}", "port: 81}")
     assert kubectl("apply", "-f", "-", stdin=changed) == "deployment.apps/web configured\nservice/web configured\n"
     rows = kubectl("get", "deploy", "-o", "wide").splitlines()
-    assert rows[0].split() == "NAME READY UP-TO-DATE AVAILABLE AGE CONTAINERS IMAGES SELECTOR".split()
+    assert rows[0].split() == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE", "CONTAINERS", "IMAGES", "SELECTOR"]
     assert [rows[1].split()[index] for index in (0, 1, 5, 6, 7)] == ["web", "0/3", "httpd", "httpd:2.5", "app=web"]
     found = orjson.loads(kubectl("get", "deployment", "web", "-o", "json"))
     assert found["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": "25%", "maxUnavailable": "25%"}
