@@ -65,11 +65,12 @@ class Configuration:
             return False
         same_routes = snapshot.routes_like(self.snapshot)
         wanted = self._targets if same_routes else targets(snapshot, self._memo)
+        clusters = self.clusters if same_routes else _keep(self.clusters, self._compiled_clusters(snapshot, wanted))
+        endpoints = _keep(self.endpoints, self._compiled_endpoints(snapshot, wanted))
+        # Nothing can fail from here on.
         if not same_routes:
-            self.clusters = _keep(self.clusters, self._compiled_clusters(snapshot, wanted))
             self._tables, self._gateway, self._targets, self._swept = {}, None, wanted, False
-        self.endpoints = _keep(self.endpoints, self._compiled_endpoints(snapshot, wanted))
-        self.snapshot = snapshot
+        self.clusters, self.endpoints, self.snapshot = clusters, endpoints, snapshot
         return True
 
     def _compiled_clusters(self, snapshot: Snapshot, wanted: tuple[Target, ...]) -> dict[bytes, ClusterSpec]:

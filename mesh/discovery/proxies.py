@@ -16,7 +16,7 @@ from mesh.routing.spec import ClusterSpec, ListenerSpec
 from mesh.translate import gateway, outbound
 from mesh.translate.clusters import cluster, load_assignment
 from mesh.translate.resources import Resources
-from mesh.translate.sidecar import inbound, inbound_ports
+from mesh.translate.sidecar import inbound, inbound_ports, sidecar
 from mesh.translate.targets import Target
 
 
@@ -25,6 +25,10 @@ class ProxyState(Protocol):
 
     def tables(self) -> Any:
         """The tables for the configuration in force; the same object as last time when nothing changed."""
+        ...
+
+    def resources(self) -> Resources:
+        """The same before compilation, made anew: for people to look at."""
         ...
 
 
@@ -79,12 +83,16 @@ class SidecarState(_State):
             self._inbound = (pod.ip, ports)
         return self.assemble(self._own, outbound.ROUTES, self.configuration.outbound_table(pod))
 
+    def resources(self) -> Resources:
+        return sidecar(self.configuration.snapshot, self.configuration.pod(self._pod), self._app_ip)
+
 
 class GatewayState(_State):
     """The gateway at one address."""
 
     def __init__(self, configuration: Configuration, make_tables: MakeTables, address: str, port: int) -> None:
         super().__init__(configuration, make_tables)
+        self._at = (address, port)
         self._message = gateway.listener(address, port)
         self._missing: tuple[Target, ...] | None = None
         self._own = Own((), {}, {})
@@ -100,6 +108,9 @@ class GatewayState(_State):
             self._own = compile_own(self.configuration, resources)
             self._missing = missing
         return self.assemble(self._own, gateway.ROUTES, self.configuration.gateway_table())
+
+    def resources(self) -> Resources:
+        return gateway.gateway(self.configuration.snapshot, *self._at)
 
 
 def compile_own(configuration: Configuration, resources: Resources) -> Own:

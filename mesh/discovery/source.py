@@ -16,6 +16,7 @@ from mesh.api.traffic import RouteRule
 from mesh.client.base import Client
 from mesh.client.informer import Informer
 from mesh.discovery.configuration import Configuration
+from mesh.discovery.dump import config_dump
 from mesh.discovery.proxies import GatewayState, ProxyState, SidecarState
 from mesh.discovery.report import Reporter
 from mesh.discovery.slim import slim_pod
@@ -43,6 +44,10 @@ class Subscription:
     subscriber: Subscriber
     state: ProxyState
     applied: Any = None
+
+    def describe(self) -> dict[str, Any]:
+        """The configuration in force, as Envoy's /config_dump shows it."""
+        return config_dump(self.state.resources())
 
 
 class ConfigSource:
