@@ -1,11 +1,22 @@
 """Is a lost node noticed in time, and only then?"""
 
+from collections.abc import Iterator
+
 import pytest
 
 from mesh.api.core import Node, Pod
 from mesh.api.services import EndpointSlice
 from mesh.controllers.nodes import NodeController
+from mesh.controllers.settings import Settings
 from tests.unit.controllers.world import World, deployment, service, stateful_set
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Nodes are lost after four seconds."""
+    made = World(Settings())
+    yield made
+    made.close()
 
 
 def controller(world: World) -> NodeController:

@@ -8,7 +8,6 @@ from mesh.api.core import Node, Pod
 from mesh.controllers.scheduling import Candidate, Unschedulable, choose, expression_holds, obstacle, selected
 
 
-
 def node(name: str = "n", *, ready: bool = True, pods: str | None = None, **spec: Any) -> Node:
     labels = spec.pop("labels", {})
     status: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True" if ready else "False"}]}

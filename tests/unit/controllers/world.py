@@ -115,7 +115,10 @@ class Kubelet:
 
 
 class World:
-    """A cluster without processes. `settle` lets everything happen that can happen at this moment."""
+    """A cluster without processes. `settle` lets everything happen that can happen at this moment.
+
+    Nodes are never lost unless the settings say so: nobody renews their heartbeats but `beat`.
+    """
 
     def __init__(self, settings: Settings | None = None, *, nodes: int = 2, seed: int = 1) -> None:
         self.clock = ManualClock()
@@ -123,7 +126,7 @@ class World:
         self.store = Store(None, self.clock.wall(), index)
         self.registry = Registry(self.store, self.clock, random.Random(seed + 1))
         self.client = LocalClient(self.registry)
-        self.settings = settings or Settings()
+        self.settings = settings or Settings(node_grace_s=1e6)
         self.registry.bootstrap(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
             for name in ("default", "kube-system")
@@ -279,6 +282,11 @@ def template(app: str, image: str = "v1") -> dict[str, Any]:
     }
 
 
+def image(name: str) -> dict[str, Any]:
+    """A patch of a workload to another image."""
+    return {"spec": {"template": {"spec": template("web", name)["spec"]}}}
+
+
 def service(name: str = "web", app: str | None = None, **spec: Any) -> dict[str, Any]:
     """A Service in front of `app`."""
     return {
@@ -305,4 +313,4 @@ def stateful_set(name: str = "db", replicas: int = 3, **spec: Any) -> dict[str, 
     }
 
 
-__all__ = ["Namespace", "World", "deployment", "service", "stateful_set", "template"]
+__all__ = ["Namespace", "World", "deployment", "image", "service", "stateful_set", "template"]
