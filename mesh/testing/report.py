@@ -28,7 +28,7 @@ def print_play(scenario: Scenario, results: Sequence[StepResult], console: Conso
     console = console or Console(highlight=False)
     if not console.is_terminal:
         console = Console(file=console.file, highlight=False, width=WIDTH, no_color=True)
-    console.print(f"[bold]{scenario.title}[/bold]: {scenario.what}")
+    console.print(f"[bold]{escape(scenario.title)}[/bold]: {escape(scenario.what)}")
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("STEP", overflow="fold", max_width=30)
     table.add_column("WHAT", no_wrap=True)

@@ -63,11 +63,11 @@ class _Seen:
 async def play(scenario: Scenario, world: World, progress: Progress = lambda text: None) -> list[StepResult]:
     """Take every step of a scenario whose manifests stand already. Never raises for what a mesh did wrong."""
     async with HttpClient(world.api, user_agent="loopmesh-scenario") as client:
-        player = _Player(scenario, Hands(world, client), progress)
+        player = Player(scenario, Hands(world, client), progress)
         return await player.steps(scenario.steps)
 
 
-class _Player:
+class Player:
     """One play of one scenario."""
 
     def __init__(self, scenario: Scenario, hands: Hands, progress: Progress) -> None:

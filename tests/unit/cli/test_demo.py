@@ -1,0 +1,64 @@
+"""`mesh demo`: which scenarios there are, and what is said when there is none of that name."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click import unstyle
+
+from mesh.cli import demo, state
+from mesh.cli.errors import UserError
+from mesh.cli.main import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", *words])
+    out, err = capsys.readouterr()
+    return int(ended.value.code or 0), out, unstyle(err)
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--list")
+    assert code == 0
+    assert out.splitlines()[0].split() == ["NAME", "TITLE"]
+    assert {"canary", "shadow"} <= {line.split()[0] for line in out.splitlines()[1:]}
+
+
+def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--list", "-o", "json")
+    assert code == 0
+    assert {"name", "title", "what"} == set(json.loads(out)[0])
+
+
+def test_an_unknown_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "canarry")
+    assert code == 2
+    assert err.startswith("mesh: no scenario 'canarry'; there are ab-test, blue-green, canary,")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_folder_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "scenario.yaml").write_text("title: t\nwhat: w\nsteps: [{pause: 0}]\n")
+    assert demo.find(f"{tmp_path}/").title == "t"
+    (tmp_path / "scenario.yaml").write_text("title: t\nwhat: w\nsteps: [{paus: 0}]\n")
+    with pytest.raises(UserError, match=r"scenario.yaml: steps\[0\]\.paus"):
+        demo.find(f"{tmp_path}/")
+
+
+def test_a_running_mesh_as_a_scenario_sees_it() -> None:
+    running = state.State(
+        name="demo",
+        gateway="http://127.0.1.1:8080",
+        api="http://127.0.1.1:8001",
+        dns="127.0.1.1:1053",
+        kubeconfig="",
+        control_pid=1,
+        gateway_pid=2,
+        state_dir="",
+        nodes=[state.NodeProcess("node-1", 3)],
+    )
+    world = demo.world_of(running)
+    assert world.gateway == "http://127.0.1.1:8080"
+    assert world.dns == ("127.0.1.1", 1053)
+    assert world.nodes == {"node-1": 3}
