@@ -116,18 +116,14 @@ def _progress(
     return _judge(deployment, new, conditions, status, deadline=deadline, wall=wall)
 
 
-def _pause(
-    deployment: Deployment, conditions: list[Condition], now: Condition | None, wall: float
-) -> list[Condition]:
+def _pause(deployment: Deployment, conditions: list[Condition], now: Condition | None, wall: float) -> list[Condition]:
     """Pausing stops the judgement; resuming starts its clock again. A rollout that timed out stays so."""
     if deployment.spec.paused:
         if now is not None and now.reason in (PAUSED, TIMED_OUT):
             return conditions
         paused = fresh_condition("Progressing", "Unknown", PAUSED, "Deployment is paused", wall)
         return with_condition(conditions, paused)
-    return with_condition(
-        conditions, fresh_condition("Progressing", "Unknown", RESUMED, "Deployment is resumed", wall)
-    )
+    return with_condition(conditions, fresh_condition("Progressing", "Unknown", RESUMED, "Deployment is resumed", wall))
 
 
 def _settled(status: DeploymentStatus) -> bool:

@@ -270,9 +270,7 @@ def _subset_port(port: Port) -> dict[str, Any]:
     return shown if port.name else {key: value for key, value in shown.items() if key != "name"}
 
 
-def plan_endpoints(
-    service: Service, groups: Mapping[Ports, Sequence[Fact]], have: Endpoints | None
-) -> list[Action]:
+def plan_endpoints(service: Service, groups: Mapping[Ports, Sequence[Fact]], have: Endpoints | None) -> list[Action]:
     """Make the Endpoints object of the same name say the same."""
     wanted = subsets(groups)
     over = sum(len(facts) for facts in groups.values()) > MOST_ADDRESSES

@@ -41,8 +41,6 @@ class NamespaceController(Controller):
             await self.carry_out(Plan(tuple(deletions)))
         if contents:
             return Result(LOOK_AGAIN_S)
-        empty = Patch(
-            cls=Namespace, key=namespace.key, patch={"spec": {"finalizers": []}}, subresource="finalize"
-        )
+        empty = Patch(cls=Namespace, key=namespace.key, patch={"spec": {"finalizers": []}}, subresource="finalize")
         await self.perform(empty)
         return DONE

@@ -95,9 +95,7 @@ def _domains(
     return +counts
 
 
-def _rule_out(
-    found: dict[str, str], nodes: Mapping[str, Node], values: set[str | None], key: str, reason: str
-) -> None:
+def _rule_out(found: dict[str, str], nodes: Mapping[str, Node], values: set[str | None], key: str, reason: str) -> None:
     for name, node in nodes.items():
         value = _value(node, key)
         if value is not None and value in values:

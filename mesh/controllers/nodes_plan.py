@@ -90,9 +90,7 @@ def _not_ready(pod: Pod, wall: float) -> Patch | None:
     if ready is None or ready.status != "True":
         return None
     new = PodCondition(type="Ready", status="False", reason="NodeNotReady", last_transition_time=rfc3339(wall))
-    conditions = [
-        c.model_dump(by_alias=True, exclude_none=True) for c in with_condition(pod.status.conditions, new)
-    ]
+    conditions = [c.model_dump(by_alias=True, exclude_none=True) for c in with_condition(pod.status.conditions, new)]
     return Patch(cls=Pod, key=pod.key, patch={"status": {"conditions": conditions}}, subresource="status")
 
 

@@ -139,9 +139,7 @@ class _Steps:
 
     def _delete(self, pod: Pod) -> Delete:
         message = f"delete Pod {pod.name} in StatefulSet {self.set.name} successful"
-        return Delete(
-            cls=Pod, key=pod.key, uid=pod.metadata.uid, note=note(self.set, "SuccessfulDelete", message)
-        )
+        return Delete(cls=Pod, key=pod.key, uid=pod.metadata.uid, note=note(self.set, "SuccessfulDelete", message))
 
 
 def stateful_pod(owner: StatefulSet, template: PodTemplateSpec, ordinal: int, revision: str) -> Pod:

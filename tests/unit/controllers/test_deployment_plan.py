@@ -38,9 +38,7 @@ def made(owner: Deployment, size: int, *, available: int | None = None, revision
 
 
 def plan(owner: Deployment, *sets: Revision, pods: dict[str, list[Pod]] | None = None) -> list[Any]:
-    seen = Observed(
-        deployment=owner, template=canonical(owner.spec.template), sets=sets, pods=pods or {}, wall=WALL
-    )
+    seen = Observed(deployment=owner, template=canonical(owner.spec.template), sets=sets, pods=pods or {}, wall=WALL)
     return list(plan_deployment(seen).actions)
 
 

@@ -81,9 +81,7 @@ class Kubelet:
         if not pod.spec.node_name or pod.spec.node_name in self.silent:
             return False
         if pod.metadata.deletion_timestamp:
-            await self.world.client.delete(
-                Pod, pod.name, pod.namespace, grace_period_s=0, uid=pod.metadata.uid
-            )
+            await self.world.client.delete(Pod, pod.name, pod.namespace, grace_period_s=0, uid=pod.metadata.uid)
             return True
         if pod.status.phase == "Pending":
             await self._write(pod, ready=False)
@@ -128,8 +126,7 @@ class World:
         self.client = LocalClient(self.registry)
         self.settings = settings or Settings(node_grace_s=1e6)
         self.registry.bootstrap(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-            for name in ("default", "kube-system")
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in ("default", "kube-system")
         )
         for number in range(1, nodes + 1):
             self.add_node(f"node-{number}")
