@@ -16,8 +16,6 @@ from mesh.testing.verdict import Outcome
 SCENARIO = Scenario.model_validate(
     {"title": "A [title]", "what": "w", "steps": [{"pause": 0}], "folder": "routes/mine"}
 )
-    {"title": "A [title]", "what": "w", "steps": [{"pause": 0}], "folder": "routes/mine"}
-)
 
 
 def play(outcome: Outcome = Outcome.PASS) -> list[StepResult]:
