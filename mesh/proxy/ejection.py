@@ -1,8 +1,8 @@
 """When do endpoints that fail too often leave, and when do they come back?
 
 `routing.outlier` counts and judges; here its verdicts change the balancer. A change reaches the balancer at once, or
-a whole merge window later when the last one was less than that ago (as in Envoy). The tick runs only while an endpoint is
-out or still remembered for having been out.
+a whole merge window later when the last one was less than that ago (as in Envoy). The tick runs only while an endpoint
+is out or still remembered for having been out.
 """
 
 import asyncio

@@ -23,6 +23,7 @@ _CONTROL = frozenset(
     b" x-envoy-hedge-on-per-try-timeout x-envoy-upstream-alt-stat-name x-envoy-ip-tags x-envoy-force-trace"
     b" x-envoy-internal x-envoy-expected-rq-timeout-ms x-envoy-upstream-rq-timeout-alt-response".split()
 )
+_CONTROL_OR_CERT = _CONTROL | {b"x-forwarded-client-cert"}
 # A gateway also takes these from everybody who is not internal.
 _EDGE = _CONTROL | frozenset(
     b"x-envoy-decorator-operation x-envoy-original-path x-envoy-downstream-service-cluster"
@@ -93,12 +94,10 @@ def node_address() -> bytes:
 
 def sidecar_fields(head: RequestHead, trust: Trust) -> list[Field]:
     """The fields of `head` without what an untrusted client may not say. A new list each time."""
-    key = f"sidecar {trust.proxy_100_continue} {trust.forward_client_cert}"
-    kept = head.plans.get(key)
-    if kept is None:
-        kept = head.plans[key] = _without(head, _CONTROL, trust)
-    assert isinstance(kept, list)
-    return kept.copy()
+    drop = _CONTROL if trust.forward_client_cert else _CONTROL_OR_CERT
+    if drop.isdisjoint(head.names) and not head.expect_continue:
+        return head.fields.copy()
+    return _without(head, _CONTROL, trust)
 
 
 def _without(head: RequestHead, drop: frozenset[bytes], trust: Trust) -> list[Field]:

@@ -18,6 +18,9 @@ from mesh.routing.route_table import CLUSTER, DIRECT
 if TYPE_CHECKING:
     from mesh.proxy.stream import Stream
 
+_MEMO_PATHS = 1024
+"""Targets whose normal form a listener remembers."""
+
 
 def admit(stream: "Stream") -> None:
     """Take a request from its head to a route."""
@@ -118,11 +121,14 @@ def _form(stream: "Stream") -> bool:
 
 
 def _path(stream: "Stream") -> bool:
-    """Normalise the path; remembered with the head."""
+    """Normalise the path."""
     http, head = stream.http, stream.head
-    known = head.plans.get(http.path_key)
+    known = http.paths.get(head.target)
     if known is None:
-        known = head.plans[http.path_key] = normalize(head.target, http.path)
+        known = normalize(head.target, http.path)
+        if len(http.paths) >= _MEMO_PATHS:
+            http.paths.clear()
+        http.paths[head.target] = known
     if isinstance(known, bytes):
         stream.path = known
         return True

@@ -16,6 +16,7 @@ from mesh.proxy.forwarding import Trust
 from mesh.proxy.http1.request import ALLOW, DROP, REJECT, RequestOptions, parser_for
 from mesh.proxy.local_reply import Failure
 from mesh.routing.decision import Decision
+from mesh.routing.path import PathError, PathRedirect
 from mesh.routing.rate_limit import RateLimitSpec, TokenBucket
 from mesh.runtime.net import listen_stream
 
@@ -54,7 +55,7 @@ class HttpState:
         "normalises",
         "parser",
         "path",
-        "path_key",
+        "paths",
         "port",
         "proxy",
         "request_id_in_response",
@@ -112,7 +113,7 @@ class HttpState:
         self.normalises = bool(
             spec.path.normalize or spec.path.merge_slashes or spec.path.escaped_slashes != "KEEP_UNCHANGED"
         )
-        self.path_key = f"path {spec.path.normalize} {spec.path.merge_slashes} {spec.path.escaped_slashes}"
+        self.paths: dict[bytes, bytes | PathError | PathRedirect] = {}
         self.strip_any_port = spec.strip_any_host_port
         self.strip_own_port = spec.strip_matching_host_port
         self.strip_dot = spec.strip_trailing_host_dot

@@ -17,7 +17,9 @@ _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _MEMO_LINES = 8192
 _MEMO_LINE_BYTES = 256
+_MEMO_NAMES = 1024
 _memo: dict[bytes, Field] = {}
+_names: dict[bytes, bytes] = {}
 
 # Envoy keeps one value of these and joins repetitions with a comma at the place of the first.
 SINGLETONS = frozenset(
@@ -87,11 +89,19 @@ def _remember(line: bytes) -> Field:
 def _field(line: bytes) -> Field:
     """One line without its line end. Raises ProtocolError."""
     name, colon, value = line.partition(b":")
-    if not colon or _NAME.fullmatch(name) is None:
+    low = _names.get(name)
+    if low is None:
+        if _NAME.fullmatch(name) is None:
+            raise ProtocolError(MALFORMED)
+        low = name.lower()
+        if len(_names) >= _MEMO_NAMES:
+            _names.clear()
+        _names[name] = low
+    if not colon:
         raise ProtocolError(MALFORMED)
     if _FORBIDDEN.search(value) is not None:
         raise ProtocolError(INVALID_CHARACTERS)
-    return name.lower(), value.strip(b" \t")
+    return low, value.strip(b" \t")
 
 
 def _parse_unusual(block: bytes, max_fields: int) -> list[Field]:

@@ -52,8 +52,15 @@ _BODYLESS = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
 _HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"te", b"upgrade", b"host"))
 _NOT_NOMINATED = frozenset((b"close", b"keep-alive", b"upgrade", b"http2-settings", b"te"))
 _PROTECTED = frozenset((b"host", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"))
-_MEMO_HEADS = 1024
+_MEMO_HEADS = 512
 _MEMO_HEAD_BYTES = 2048
+_MEMO_STARTS = 2048
+_MEMO_START_BYTES = 512
+
+# Heads without any of these take the short way through `parse_request`.
+_SPECIAL = (_HOP - {b"host"}) | {b"expect"}
+_starts: dict[bytes, tuple[bytes, bytes]] = {}
+_good_hosts: set[bytes] = set()
 
 ALLOW, REJECT, DROP = 0, 1, 2
 
@@ -68,6 +75,15 @@ class RequestOptions:
     chunked_length: bool = False
     underscores: int = ALLOW
     keep_case: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Nothing about single headers depends on the options."""
+        return self.underscores == ALLOW and not self.keep_case
+
+
+_NOTHING: list[Field] = []
+_NO_NAMES: frozenset[bytes] = frozenset()
 
 
 class RequestHead:
@@ -89,7 +105,6 @@ class RequestHead:
         "names",
         "ordinary",
         "plans",
-        "size",
         "target",
         "upgrade",
         "verdict",
@@ -103,8 +118,8 @@ class RequestHead:
         self.authority: bytes | None = None
         self.verdict = ""
         """Name of the refusal for targets that parse but are never routed ("absolute", "connect", "fragment")."""
-        self.fields: list[Field] = []
-        self.names: frozenset[bytes] = frozenset()
+        self.fields: list[Field] = _NOTHING
+        self.names: frozenset[bytes] = _NO_NAMES
         self.content_length = 0
         """-1: the body is chunked."""
         self.chunked = False
@@ -118,7 +133,6 @@ class RequestHead:
         self.ordinary = False
         """Nothing about it needs a second look: HTTP/1.1, a host, an origin-form target, no upgrade."""
         self.case: dict[bytes, bytes] | None = None
-        self.size = 0
         self.plans: dict[object, object] = {}
         """What others derived from this head alone; lives and dies with the memo."""
 
@@ -165,9 +179,55 @@ def parse_request(raw: bytes, options: RequestOptions) -> RequestHead:
     """Read one head without memory. Raises ProtocolError."""
     line, block = split_head(raw)
     head = RequestHead()
-    head.size = len(raw)
-    target = _start_line(head, line, options)
+    start = _starts.get(line)
+    if start is None:
+        target = _start_line(head, line, options)
+    else:
+        head.method, target = start
     fields = parse_block(block, options.max_fields)
+    head.names = names = frozenset([name for name, _ in fields])
+    if start is not None and options.plain and len(names) == len(fields) and names.isdisjoint(_SPECIAL):
+        _simple(head, target, fields)
+        return head
+    _general(head, target, fields, block, options)
+    head.ordinary = (
+        head.minor == 1
+        and head.authority is not None
+        and not head.verdict
+        and not head.upgrade
+        and not head.grpc
+        and head.method != b"QUERY"
+    )
+    if head.ordinary and target == head.target and len(line) <= _MEMO_START_BYTES and head.method in METHODS:
+        if len(_starts) >= _MEMO_STARTS:
+            _starts.clear()
+        _starts[line] = (head.method, target)
+    return head
+
+
+def _simple(head: RequestHead, target: bytes, fields: list[Field]) -> None:
+    """A head of distinct end-to-end headers behind a start line that is known to be ordinary."""
+    head.target = target
+    names = head.names
+    if b"host" in names:
+        for at, field in enumerate(fields):
+            if field[0] == b"host":
+                head.authority = _checked(field[1])
+                del fields[at]
+                break
+        head.ordinary = True
+    if b"content-length" in names:
+        head.content_length = parse_length(_value(fields, b"content-length"))
+    elif head.method not in _BODYLESS:
+        head.framing = b"content-length: 0\r\n"
+    if b"content-type" in names and _value(fields, b"content-type").startswith(b"application/grpc"):
+        head.grpc = _is_grpc(_value(fields, b"content-type"))
+        head.ordinary = head.ordinary and not head.grpc
+    head.fields = fields
+
+
+def _general(head: RequestHead, target: bytes, fields: list[Field], block: bytes, options: RequestOptions) -> None:
+    """Any head."""
     if options.underscores != ALLOW:
         fields = _without_underscores(fields, options.underscores)
     _frame(head, fields, options)
@@ -177,19 +237,32 @@ def parse_request(raw: bytes, options: RequestOptions) -> RequestHead:
     if hosts:
         head.authority = b",".join(hosts)
     _target(head, target)
-    if head.authority is not None and _BAD_AUTHORITY.search(head.authority) is not None:
-        raise ProtocolError(INVALID_AUTHORITY)
+    if head.authority is not None:
+        _checked(head.authority)
     head.fields = _travelling(head, merge_singletons(fields))
     head.names = frozenset([name for name, _ in head.fields])
-    head.ordinary = (
-        head.minor == 1
-        and head.authority is not None
-        and not head.verdict
-        and not head.upgrade
-        and not head.grpc
-        and head.method != b"QUERY"
-    )
-    return head
+
+
+def _checked(authority: bytes) -> bytes:
+    """The authority, if it may be one. Raises ProtocolError."""
+    if authority not in _good_hosts:
+        if _BAD_AUTHORITY.search(authority) is not None:
+            raise ProtocolError(INVALID_AUTHORITY)
+        if len(_good_hosts) >= _MEMO_STARTS:
+            _good_hosts.clear()
+        _good_hosts.add(authority)
+    return authority
+
+
+def _value(fields: list[Field], name: bytes) -> bytes:
+    for key, value in fields:
+        if key == name:
+            return value
+    return b""
+
+
+def _is_grpc(content_type: bytes) -> bool:
+    return content_type.partition(b";")[0].partition(b"+")[0] == b"application/grpc"
 
 
 def _start_line(head: RequestHead, line: bytes, options: RequestOptions) -> bytes:
@@ -304,9 +377,7 @@ def _travelling(head: RequestHead, fields: list[Field]) -> list[Field]:
             if name == b"expect":
                 head.expect_continue = value.lower() == b"100-continue"
             elif name == b"content-type":
-                head.grpc = value == b"application/grpc" or value.startswith(
-                    (b"application/grpc+", b"application/grpc;")
-                )
+                head.grpc = _is_grpc(value)
     return kept
 
 
