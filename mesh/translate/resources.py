@@ -7,7 +7,6 @@ deliver them. `bootstrap` puts the same into one static file that a real Envoy r
 from dataclasses import dataclass
 from typing import Any
 
-from envoy.config.bootstrap.v3 import bootstrap_pb2
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.listener.v3 import listener_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm
@@ -30,6 +29,9 @@ class Resources:
 
     def bootstrap(self, admin: tuple[str, int] | None = None) -> Message:
         """An Envoy bootstrap with everything in it. admin: address and port of the admin page."""
+        # Only an export needs these types, and a node process is better off without them in memory.
+        from envoy.config.bootstrap.v3 import bootstrap_pb2
+
         routes = {route.name: route for route in self.routes}
         endpoints = {assignment.cluster_name: assignment for assignment in self.endpoints}
         boot = bootstrap_pb2.Bootstrap()

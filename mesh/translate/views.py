@@ -38,7 +38,6 @@ class ServiceView:
     ports: tuple[PortView, ...]
     selector: Mapping[str, str]
     publish_not_ready: bool
-    external_name: str
 
     def port(self, number: int) -> PortView | None:
         return next((port for port in self.ports if port.number == number), None)
@@ -173,11 +172,10 @@ def service_view(service: Service, domain: str) -> ServiceView:
                 name=port.name or "", number=port.port, http=is_http(port), target=_or(port.target_port, port.port)
             )
             for port in spec.ports or ()
-            if port.protocol == "TCP"
+            if port.protocol == "TCP" and spec.type != "ExternalName"
         ),
         selector=dict(spec.selector or {}),
         publish_not_ready=bool(spec.publish_not_ready_addresses),
-        external_name=(spec.external_name or "").lower() if spec.type == "ExternalName" else "",
     )
 
 

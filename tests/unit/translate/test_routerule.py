@@ -315,6 +315,13 @@ def test_all_conditions_must_hold(world: World, table: Any) -> None:
     assert found.name("shop/", "GET", x_user="jason") == "default-route"
 
 
+def test_the_documented_pattern_for_cookies_as_browsers_send_them(world: World, table: Any) -> None:
+    pattern = r"^(.*;\s*)?(user=jason)(;.*)?$"
+    found = _table(world(rule(f"match: {{request: {{headers: {{cookie: {{regex: '{pattern}'}}}}}}}}")), table)
+    assert found.name("shop/", cookie="a=1; user=jason; b=2") == "default/r"
+    assert found.name("shop/", cookie="superuser=jason") == "default-route"
+
+
 def _table(snapshot: Snapshot, table: Any) -> Any:
     from mesh.translate.outbound import route_configuration, virtual_hosts
 

@@ -83,6 +83,11 @@ def test_services(parse: Parse) -> None:
     assert [(port.name, port.number, port.target, port.http) for port in view.ports] == [("", 80, "web", True)]
 
 
+def test_a_service_outside_the_mesh_has_no_ports(parse: Parse) -> None:
+    text = "kind: Service\nmetadata: {name: a}\nspec: {type: ExternalName, externalName: b.c, ports: [{port: 80}]}\n"
+    assert service_view(parse(text)[0], "cluster.local").ports == ()
+
+
 def test_slices_without_addresses_or_of_another_family_are_left_out(parse: Parse) -> None:
     text = """
 kind: EndpointSlice
