@@ -40,6 +40,15 @@ class Plan:
         """Address `host` (1..1021) of node `index`: 127.244.(4 index).0/22. In a meshed pod the sidecar owns it."""
         return self._pod(244 - 2 * self.block, index, host)
 
+    def host_of(self, index: int, address: str) -> int | None:
+        """The host part of a pod address of node `index`; None when it is no such address."""
+        first = self.pod(index, 1).split(".")
+        parts = address.split(".")
+        if len(parts) != 4 or parts[:2] != first[:2] or not (parts[2].isdigit() and parts[3].isdigit()):
+            return None
+        host = (int(parts[2]) - 4 * index) * 256 + int(parts[3])
+        return host if 1 <= host <= PODS_PER_NODE else None
+
     def app(self, index: int, host: int) -> str:
         """The same host part where the application of a meshed pod listens: 127.245 for the first mesh."""
         return self._pod(245 - 2 * self.block, index, host)

@@ -1,194 +1,237 @@
-"""How does one container run, fail and come back?
+"""How does one container run, end, and run again?
 
-A built-in application or a child process behind the same two verbs; failures wait their back-off and start again, as
-restartPolicy says. Every change is told to the pod.
+A built-in application or a child process behind the same verbs; `lifecycle.after` says what follows each end. Every
+change is told to the pod, which writes it down.
 """
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from mesh.api.core import Container, Pod
-from mesh.node import environment, status
+from mesh.node import environment, lifecycle, probes, status
 from mesh.node.apps.context import AppContext, BadSetting
-from mesh.node.apps.http_echo import listen_port
 from mesh.node.apps.serving import Listening
 from mesh.node.backoff import Backoff
 from mesh.node.images import Image
-from mesh.node.process import Program
+from mesh.node.prober import Prober
+from mesh.node.process import CommandNotFound, Program
 from mesh.node.volumes import Volumes
 from mesh.runtime.clock import Clock, rfc3339
 from mesh.runtime.net import BindError
 
 Tell = Callable[[str, str, bool], None]
+"""(reason, message, warning) of an event."""
+
+
+class Work(Protocol):
+    """What runs: `Listening` or `Program`."""
+
+    async def wait(self) -> int: ...
+
+    async def stop(self, grace_s: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a container runs. address: where it listens.  proxy: URL of the pod's sidecar, empty without one."""
+
+    address: str
+    pod_ip: str
+    host_ip: str
+    proxy: str
+    log_dir: Path
+    volumes: Volumes
+    clock: Clock
 
 
 class RunningContainer:
-    """One container of a pod.
-
-    told: (reason, message, warning) events.  changed: called after every change of `facts`.
-    """
+    """One container of a pod. changed: called after every change of `facts`."""
 
     def __init__(
-        self,
-        pod: Pod,
-        container: Container,
-        image: Image,
-        volumes: Volumes,
-        log_dir: Path,
-        clock: Clock,
-        backoff: Backoff,
-        told: Tell,
+        self, pod: Pod, container: Container, image: Image, place: Place, backoff: Backoff, tell: Tell,
         changed: Callable[[], None],
-    ) -> None:
-        self.pod, self.container, self.image = pod, container, image
+    ) -> None:  # fmt: skip
+        self.pod, self.container, self.image, self.place = pod, container, image, place
         self.facts = status.ContainerFacts(container)
-        self._volumes, self._log_dir, self._clock, self._backoff = volumes, log_dir, clock, backoff
-        self._tell, self._changed = told, changed
-        self._work: Listening | Program | None = None
-        self._again = asyncio.Event()
-        self._exit_code = 0
+        self._backoff, self._tell, self._changed = backoff, tell, changed
+        self._work: Work | None = None
+        self._probers: list[Prober] = []
+        self._ending: asyncio.Task[None] | None = None
+        self._stopping = False
         self._started_at = ""
-        self.address = self.pod_ip = self.host_ip = self.proxy = ""
 
     async def run(self) -> None:
-        """Start, and start again after each end, until cancelled or until the restart policy says it is enough."""
+        """Start, and start again after each end, until stopped or until the restart policy says it is enough."""
+        container, pod = self.container, self.pod
+        who = f"container={container.name} pod={pod.name}_{pod.namespace}({pod.metadata.uid})"
         while True:
-            problem = await self._start()
-            if problem is None:
-                await self._again.wait()
-                self._again.clear()
-                code, reason = self._exit_code, "Completed" if self._exit_code == 0 else "Error"
-                self.facts.last_state = self._ended(code, reason)
-            policy = self.pod.spec.restart_policy or "Always"
-            if problem is None and (policy == "Never" or (policy == "OnFailure" and self._exit_code == 0)):
-                self._state(self._ended(self._exit_code, reason), ready=False)
+            outcome = await self._attempt()
+            if self._stopping:
+                if isinstance(outcome, lifecycle.Exited):
+                    self._show(self._ended(outcome.code))
                 return
-            delay_s = self._backoff.next_delay_s(self._clock.now())
-            self._wait_state(problem, delay_s)
-            await asyncio.sleep(delay_s)
-            if problem is None or problem[0] == "CrashLoopBackOff":
-                self.facts.restarts += 1
+            delay_s = self._backoff.next_delay_s(self.place.clock.now())
+            policy = pod.spec.restart_policy or "Always"
+            move = lifecycle.after(outcome, policy, delay_s, self._backoff.failures, who)
+            if isinstance(outcome, lifecycle.Exited):
+                self.facts.last_state = self._ended(outcome.code)
+            if isinstance(move, lifecycle.Finished):
+                self._show(self.facts.last_state)
+                self.facts.last_state = {}
+                return
+            self._show(status.waiting(move.reason, move.message) if move.reason else self.facts.last_state)
+            if move.tell_backoff:
+                text = f"Back-off restarting failed container {container.name} in pod {pod.name}"
+                self._tell("BackOff", text, True)
+            await asyncio.sleep(move.delay_s)
+            self.facts.restarts += move.counts
 
-    def _wait_state(self, problem: tuple[str, str] | None, delay_s: float) -> None:
-        if problem is not None:
-            reason = "ImagePullBackOff" if problem[0] == "ErrImagePull" and self._backoff.failures > 1 else problem[0]
-            self._state(status.waiting(reason, problem[1]), ready=False)
-            return
-        if delay_s <= 0:
-            self._state(self.facts.last_state, ready=False)
-            return
-        text = f"back-off {delay_s:.0f}s restarting failed container={self.container.name} pod={self.pod.name}"
-        self._tell(
-            "BackOff", f"Back-off restarting failed container {self.container.name} in pod {self.pod.name}", True
-        )
-        self._state(status.waiting("CrashLoopBackOff", text), ready=False)
+    async def _attempt(self) -> lifecycle.Outcome:
+        """Start, and wait for the end."""
+        failed = await self._start()
+        if failed is not None:
+            return failed
+        assert self._work is not None
+        code = await self._work.wait()
+        self._stop_probers()
+        await self._work.stop(0.0)  # what ended by itself may have left something behind
+        self._work = None
+        return lifecycle.Exited(code)
 
-    async def _start(self) -> tuple[str, str] | None:
-        """Bring the container up; None, or the waiting reason and message of what went wrong."""
-        name = self.container.image
-        if self.image.behaviour == "fail-pull":
-            text = f'Failed to pull image "{name}": image not found'
-            self._tell("Failed", text, True)
-            return "ErrImagePull", text
+    async def _start(self) -> lifecycle.StartFailed | None:
+        name, image = self.container.image, self.image
+        if image.behaviour == "fail-pull":
+            return self._failed("ErrImagePull", f'Failed to pull image "{name}": image not found')
         try:
-            await self._launch()
+            self._work = await self._launch()
+        except CommandNotFound as error:
+            return self._failed("ErrImagePull", f'Failed to pull image "{name}": {error}')
         except BadSetting as error:
-            self._tell("Failed", f"Error: {error}", True)
-            return "CreateContainerConfigError", str(error)
+            return self._failed("CreateContainerConfigError", f"Error: {error}")
         except BindError as error:
-            self._tell("Failed", f"Error: {error}", True)
-            return "CrashLoopBackOff", str(error)
-        self.facts.image_id = self.image.image_id
+            return self._failed("RunContainerError", f"Error: {error}")
+        text = f'Container image "{name}" already present on machine'
+        if not image.known:
+            text = f'Image "{name}" is not known here: the demo application stands in for it'
+        self._tell("Pulled", text, False)
+        self._tell("Created", f"Created container: {self.container.name}", False)
+        self._tell("Started", f"Started container {self.container.name}", False)
+        self.facts.image_id = image.image_id
         self.facts.container_id = f"loopmesh://{uuid.uuid4().hex}"
-        self._started_at = rfc3339(self._clock.wall())
-        self.facts.started = True
-        self._state(status.running(self._started_at), ready=self.container.readiness_probe is None)
-        if self.image.behaviour == "crash":
-            self.ended(1)
+        self._started_at = rfc3339(self.place.clock.wall())
+        self._begin_probes()
+        if image.behaviour == "crash" and isinstance(self._work, Listening):
+            self._work.crash(1)
         return None
 
-    async def _launch(self) -> None:
-        container, pod = self.container, self.pod
-        env = environment.container_env(container, pod, self.pod_ip, self.host_ip)
+    def _failed(self, reason: str, message: str) -> lifecycle.StartFailed:
+        self._tell("Failed", message, True)
+        return lifecycle.StartFailed(reason, message)
+
+    async def _launch(self) -> Work:
+        container, pod, place = self.container, self.pod, self.place
+        env = environment.container_env(container, pod, place.pod_ip, place.host_ip)
         ports = tuple(port.container_port for port in container.ports or () if port.protocol == "TCP")
-        directory = self._volumes.mount(pod, container)
-        if self.image.factory is None:
-            env = {**self._program_env(ports), **env}
-            log_path = self._log_dir / f"{pod.namespace}_{pod.name}_{container.name}.log"
-            command = [*self.image.command, *(container.args or ())]
-            program = await Program.start(command, env, directory, log_path)
-            self._work = program
-            asyncio.get_running_loop().create_task(self._await_exit(program), name=f"exit/{pod.name}")
-            return
-        args = tuple(container.args or ())
-        if self.image.reference.startswith("hashicorp/http-echo") and not ports:
-            ports = (listen_port(args),)
+        args = tuple(environment.expand(arg, env) for arg in container.args or ())
+        volumes = place.volumes.mount(pod, container)
+        directory = next(iter(volumes.values()), place.volumes.scratch(pod, container))
+        if self.image.command:
+            words = [*self.image.command, *args]
+            log_path = place.log_dir / f"{pod.namespace}_{pod.name}_{container.name}.log"
+            given = environment.program_env(
+                pod, address=place.address, ports=ports, pod_ip=place.pod_ip, proxy=place.proxy, volumes=volumes
+            )
+            return await Program.start(words, {**given, **env}, directory, log_path)
+        ports = self.image.ports(ports, args)
         context = AppContext(
             pod_name=pod.name,
-            pod_ip=self.pod_ip,
+            pod_ip=place.pod_ip,
             node_name=pod.spec.node_name or "",
             namespace=pod.namespace,
             container_name=container.name,
             image=container.image,
-            address=self.address,
+            address=place.address,
             ports=ports,
             volume_dir=directory,
+            volumes=volumes,
             labels=pod.metadata.label_map,
             args=args,
         )
-        self._work = await Listening.open(self.image.factory(env, context), self.address, ports)
+        return await Listening.open(self.image.build(env, context), place.address, ports)
 
-    def _program_env(self, ports: tuple[int, ...]) -> dict[str, str]:
-        env = {
-            "HOST": self.address,
-            "PORT": str(ports[0]) if ports else "",
-            "POD_IP": self.pod_ip,
-            "POD_NAME": self.pod.name,
-            "POD_NAMESPACE": self.pod.namespace,
-            "NODE_NAME": self.pod.spec.node_name or "",
-        }
-        return env | ({"http_proxy": self.proxy, "HTTP_PROXY": self.proxy} if self.proxy else {})
+    # Probes: startup first; readiness and liveness once it has started.
 
-    async def _await_exit(self, program: Program) -> None:
-        code = await program.wait()
-        if self._work is program:
-            self.ended(code)
+    def _begin_probes(self) -> None:
+        if self._ask("startup"):
+            self._show(status.running(self._started_at), started=False)
+        else:
+            self._has_started()
 
-    def ended(self, code: int) -> None:
-        """The container came to an end by itself."""
-        self._exit_code = code
-        self._again.set()
+    def _has_started(self) -> None:
+        waits = self._ask("readiness") or self.image.behaviour == "never-ready"
+        self._ask("liveness")
+        self._show(status.running(self._started_at), started=True, ready=not waits)
 
-    async def restart(self, grace_s: float) -> None:
-        """Stop it, as a failed liveness probe asks; `run` starts it again."""
-        work, self._work = self._work, None
-        await self._halt(work, grace_s)
-        self.ended(137)
+    def _ask(self, role: probes.Role) -> bool:
+        """Begin to ask, if there is such a probe."""
+        probe = probes.of_role(self.container, role)
+        if probe is None:
+            return False
+        prober = Prober(role, probe, self.container, self.place.address, self.place.clock, self._answered)
+        self._probers.append(prober)
+        prober.start()
+        return True
+
+    def _answered(self, track: probes.Track, noted: probes.Noted, problem: str) -> None:
+        if noted.counted:
+            self._tell("Unhealthy", f"{track.title} probe failed: {problem}", True)
+        if not noted.flipped:
+            return
+        if track.role == "readiness":
+            ready = bool(track.value) and self.image.behaviour != "never-ready"
+            self._show(self.facts.state, started=True, ready=ready)
+        elif track.value is False:
+            self._unhealthy(track)
+        elif track.role == "startup":
+            self._has_started()
+
+    def _unhealthy(self, track: probes.Track) -> None:
+        """A failed liveness or startup probe ends the container; `run` starts it again."""
+        self._stop_probers()
+        name, work = self.container.name, self._work
+        self._tell("Killing", f"Container {name} failed {track.role} probe, will be restarted", False)
+        if work is not None:
+            probe = probes.of_role(self.container, track.role)
+            own = probe.termination_grace_period_seconds if probe is not None else None
+            grace_s = lifecycle.grace_s(self.pod) if own is None else float(own)
+            self._show(self.facts.state, started=False)
+            self._ending = asyncio.get_running_loop().create_task(work.stop(grace_s), name=f"restart/{name}")
+
+    def _stop_probers(self) -> None:
+        for prober in self._probers:
+            prober.stop()
+        self._probers.clear()
 
     async def stop(self, grace_s: float) -> None:
-        """Stop for good."""
-        work, self._work = self._work, None
-        await self._halt(work, grace_s)
+        """Stop for good; within the grace period if it wants to."""
+        self._stopping = True
+        self._stop_probers()
+        if self._work is not None:
+            await self._work.stop(grace_s)
 
-    @staticmethod
-    async def _halt(work: Listening | Program | None, grace_s: float) -> None:
-        if isinstance(work, Program):
-            await work.stop(grace_s)
-        elif work is not None:
-            await work.close(grace_s)
+    def no_probes(self) -> None:
+        """The pod is going: whether it is well is no question any more."""
+        self._stop_probers()
 
-    def set_ready(self, ready: bool) -> None:
-        if self.facts.ready != ready and "running" in self.facts.state:
-            self.facts.ready = ready
-            self._changed()
-
-    def _state(self, state: dict[str, object], ready: bool) -> None:
-        never = self.image.behaviour == "never-ready"
-        self.facts.state, self.facts.ready = state, ready and not never
+    def _show(self, state: Mapping[str, object], started: bool = False, ready: bool = False) -> None:
+        self.facts.state, self.facts.started, self.facts.ready = dict(state), started, ready
         self._changed()
 
-    def _ended(self, code: int, reason: str) -> dict[str, object]:
-        now = rfc3339(self._clock.wall())
-        return status.terminated(code, reason, self._started_at or now, now, self.facts.container_id)
+    def _ended(self, code: int) -> dict[str, object]:
+        now = rfc3339(self.place.clock.wall())
+        return status.terminated(code, lifecycle.exit_reason(code), self._started_at or now, now,
+                                 self.facts.container_id)  # fmt: skip

@@ -1,6 +1,8 @@
 """What does a container find in its environment?"""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mesh.api.core import Container, Pod
@@ -56,3 +58,28 @@ def from_source(name: str, source: Mapping[str, Any], pod: Pod, pod_ip: str, hos
         if field.startswith(f"metadata.{prefix}['") and field.endswith("']"):
             return table.get(field[len(prefix) + 11 : -2], "")
     raise BadSetting(f"env {name}: fieldRef.fieldPath {field!r} is not known")
+
+
+def program_env(
+    pod: Pod, *, address: str, ports: Sequence[int], pod_ip: str, proxy: str, volumes: Mapping[str, Path]
+) -> dict[str, str]:
+    """What a user's own program finds beside its env: where to listen, who it is, how to call others.
+
+    VOLUME_DIR is the first mounted volume's directory, VOLUMES a JSON object from mountPath to directory, since a
+    program here cannot have the directory at the path that its manifest says.
+    """
+    env = {
+        "HOST": address,
+        "PORT": str(ports[0]) if ports else "",
+        "POD_IP": pod_ip,
+        "POD_NAME": pod.name,
+        "POD_NAMESPACE": pod.namespace,
+        "NODE_NAME": pod.spec.node_name or "",
+        "HOSTNAME": pod.spec.hostname or pod.name,
+    }
+    if volumes:
+        env["VOLUME_DIR"] = str(next(iter(volumes.values())))
+        env["VOLUMES"] = json.dumps({mount: str(where) for mount, where in volumes.items()})
+    if proxy:
+        env |= {"http_proxy": proxy, "HTTP_PROXY": proxy, "no_proxy": "localhost,127.0.0.1"}
+    return env

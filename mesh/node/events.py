@@ -1,11 +1,16 @@
-"""How does the node tell people what happens to a pod? Events; the same one again only counts up."""
+"""How does the node tell people what happens to a pod? Events; the same one again only counts up.
 
+Events wait in a bounded queue for a single writer, so that they never hold up a status nor make anybody wait.
+"""
+
+import asyncio
 import logging
 import uuid
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from mesh.api.core import Event, EventSource, Pod
-from mesh.api.errors import ApiError
+from mesh.api.errors import AlreadyExists, ApiError, NotFound
 from mesh.api.meta import ObjectMeta, ObjectReference
 from mesh.client.base import Client
 from mesh.runtime.clock import Clock, rfc3339
@@ -13,49 +18,106 @@ from mesh.runtime.tasks import Tasks
 
 log = logging.getLogger("mesh.node")
 MAX_REMEMBERED = 1000
+MAX_WAITING = 2000
+MAX_EAGER = 10
+"""So often an event that repeats is written each time; then only every tenth time, with the full count."""
+
+
+@dataclass(slots=True)
+class _Told:
+    name: str
+    count: int = 0
+    first: str = ""
+    last: str = ""
+    written: bool = False
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _What:
+    """One kind of event of one pod."""
+
+    pod: ObjectReference
+    reason: str
+    message: str
+    warning: bool
 
 
 class Recorder:
     """Writes events without making anybody wait; a failure to write is only logged."""
 
-    def __init__(self, client: Client, node_name: str, clock: Clock, tasks: Tasks) -> None:
-        self._client, self._node, self._clock, self._tasks = client, node_name, clock, tasks
-        self._seen: OrderedDict[tuple[str | None, str, str], tuple[str, int]] = OrderedDict()
+    def __init__(self, client: Client, node_name: str, clock: Clock) -> None:
+        self._client, self._node, self._clock = client, node_name, clock
+        self._told: OrderedDict[tuple[str | None, str, str], _Told] = OrderedDict()
+        self._queue: asyncio.Queue[tuple[_What, _Told]] = asyncio.Queue(MAX_WAITING)
+
+    def start(self, tasks: Tasks) -> None:
+        tasks.start(self._write_all(), "events")
 
     def tell(self, pod: Pod, reason: str, message: str, warning: bool = False, container: str | None = None) -> None:
         """One event on the pod. reason: CamelCase, as the kubelet writes it."""
-        key = (pod.metadata.uid, reason, message)
-        name, count = self._seen.get(key, (f"{pod.name}.{uuid.uuid4().hex[:16]}", 0))
-        self._seen[key] = (name, count + 1)
-        self._seen.move_to_end(key)
-        if len(self._seen) > MAX_REMEMBERED:
-            self._seen.popitem(last=False)
-        when = rfc3339(self._clock.wall())
-        if count:
-            again = {"count": count + 1, "lastTimestamp": when}
-            self._tasks.start(self._write(self._client.patch(Event, name, again, pod.namespace)), f"event-{reason}")
+        told = self._count(pod, reason, message)
+        if told.waiting or (told.count > MAX_EAGER and told.count % MAX_EAGER):
             return
-        field = f"spec.containers{{{container}}}" if container else None
+        reference = ObjectReference(
+            api_version="v1",
+            kind="Pod",
+            name=pod.name,
+            namespace=pod.namespace,
+            uid=pod.metadata.uid,
+            field_path=f"spec.containers{{{container}}}" if container else None,
+        )
+        try:
+            self._queue.put_nowait((_What(reference, reason, message, warning), told))
+            told.waiting = True
+        except asyncio.QueueFull:
+            log.warning("event dropped, too many wait pod=%s reason=%s message=%s", pod.name, reason, message)
+
+    def _count(self, pod: Pod, reason: str, message: str) -> _Told:
+        key = (pod.metadata.uid, reason, message)
+        told = self._told.get(key)
+        if told is None:
+            told = self._told[key] = _Told(f"{pod.name}.{uuid.uuid4().hex[:16]}")
+        self._told.move_to_end(key)
+        if len(self._told) > MAX_REMEMBERED:
+            self._told.popitem(last=False)
+        told.count += 1
+        told.last = rfc3339(self._clock.wall())
+        told.first = told.first or told.last
+        return told
+
+    async def _write_all(self) -> None:
+        while True:
+            what, told = await self._queue.get()
+            told.waiting = False
+            try:
+                await self._write(what, told)
+            except ApiError as error:
+                log.debug("event not written reason=%s error=%s", what.reason, error)
+
+    async def _write(self, what: _What, told: _Told) -> None:
+        namespace = what.pod.namespace
+        if told.written:
+            again = {"count": told.count, "lastTimestamp": told.last}
+            try:
+                await self._client.patch(Event, told.name, again, namespace)
+                return
+            except NotFound:
+                pass  # events are kept for a while only
         event = Event(
-            metadata=ObjectMeta(name=name, namespace=pod.namespace),
-            involved_object=ObjectReference(
-                api_version="v1", kind="Pod", name=pod.name, namespace=pod.namespace, uid=pod.metadata.uid,
-                field_path=field,
-            ),
-            reason=reason,
-            message=message,
-            type="Warning" if warning else "Normal",
+            metadata=ObjectMeta(name=told.name, namespace=namespace),
+            involved_object=what.pod,
+            reason=what.reason,
+            message=what.message,
+            type="Warning" if what.warning else "Normal",
             source=EventSource(component="kubelet", host=self._node),
             reporting_component="kubelet",
-            count=1,
-            first_timestamp=when,
-            last_timestamp=when,
-        )  # fmt: skip
-        self._tasks.start(self._write(self._client.create(event)), f"event-{reason}")
-
-    @staticmethod
-    async def _write(call: object) -> None:
+            count=told.count,
+            first_timestamp=told.first,
+            last_timestamp=told.last,
+        )
         try:
-            await call  # type: ignore[misc]
-        except ApiError as error:
-            log.debug("event not written error=%s", error)
+            await self._client.create(event)
+        except AlreadyExists:
+            pass  # written before, and the answer was lost
+        told.written = True

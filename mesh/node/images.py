@@ -1,12 +1,13 @@
 """What runs when a container names an image?
 
 A user's own command where one is given, else a built-in application, else the demo application with an event that
-says so. `fail-pull`, `crash` and `never-ready` in place of a command make an image that misbehaves on purpose.
+says so. `fail-pull`, `crash` and `never-ready` in place of a command make an image that misbehaves on purpose, and so
+does the tag `does-not-exist`.
 """
 
 import hashlib
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mesh.node.apps import demo, http_echo, kv, welcome
@@ -16,27 +17,62 @@ from mesh.node.apps.serving import Servable
 Factory = Callable[[Mapping[str, str], AppContext], Servable]
 BEHAVIOURS = frozenset({"fail-pull", "crash", "never-ready"})
 MISSING_TAG = "does-not-exist"
+_HUB_PREFIXES = ("docker.io/library/", "docker.io/", "library/")
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """An application that comes with the mesh. port: where it listens when the container declares none.
+
+    own_port: the port that the container's arguments name, if they do.
+    """
+
+    factory: Factory
+    port: int
+    own_port: Callable[[Sequence[str]], int | None] = lambda args: None
+
+
+DEMO = BuiltIn(demo.build, 8080)
+BUILT_IN: dict[str, BuiltIn] = {
+    "containersol/k8s-deployment-strategies": DEMO,
+    "httpd": BuiltIn(welcome.httpd, 80),
+    "nginx": BuiltIn(welcome.nginx, 80),
+    "hashicorp/http-echo": BuiltIn(http_echo.build, http_echo.DEFAULT_PORT, http_echo.listen_port),
+    "mesh/kv": BuiltIn(kv.build, 8080),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
     """What an image reference stands for.
 
-    factory: a built-in application.  command: words of a user's program.  behaviour: fails on purpose.
+    command: words of a user's program; empty for a built-in application.  behaviour: fails on purpose.
     known: False where the demo application stands in for an image that nobody described.
     """
 
     reference: str
-    factory: Factory | None = None
+    built_in: BuiltIn = DEMO
     command: tuple[str, ...] = ()
     behaviour: str = ""
     known: bool = True
 
+    def build(self, env: Mapping[str, str], context: AppContext) -> Servable:
+        """The application of one container. Raises BadSetting."""
+        return self.built_in.factory(env, context)
+
+    def ports(self, declared: tuple[int, ...], args: Sequence[str]) -> tuple[int, ...]:
+        """Where the application listens: on every declared port, and where its arguments say. Raises BadSetting."""
+        own = self.built_in.own_port(args)
+        if own is not None and own not in declared:
+            return (*declared, own)
+        return declared or (self.built_in.port,)
+
     @property
     def image_id(self) -> str:
         """A digest of what would run, in a container runtime's form."""
-        name = self.factory.__module__ + self.factory.__qualname__ if self.factory else shlex.join(self.command)
-        digest = hashlib.sha256(f"{self.reference}\0{name}\0{self.behaviour}".encode()).hexdigest()
+        factory = self.built_in.factory
+        what = shlex.join(self.command) or f"{factory.__module__}.{factory.__qualname__}"
+        digest = hashlib.sha256(f"{self.reference}\0{what}\0{self.behaviour}".encode()).hexdigest()
         return f"{repository(self.reference)}@sha256:{digest}"
 
 
@@ -47,33 +83,29 @@ def repository(reference: str) -> str:
     return head + slash + last.partition(":")[0]
 
 
-BUILT_IN: dict[str, Factory] = {
-    "containersol/k8s-deployment-strategies": demo.build,
-    "httpd": welcome.httpd,
-    "nginx": welcome.nginx,
-    "hashicorp/http-echo": http_echo.build,
-    "mesh/kv": kv.build,
-}
-_HUB_PREFIXES = ("docker.io/library/", "docker.io/", "library/")
+def short_name(reference: str) -> str:
+    """The repository without the registry that everybody means: `docker.io/library/nginx` is `nginx`."""
+    name = repository(reference)
+    for prefix in _HUB_PREFIXES:
+        name = name.removeprefix(prefix)
+    return name
 
 
 class ImageTable:
-    """The images of a node. commands: image name -> command line, as given with --image."""
+    """The images of a node. commands: image name (with or without a tag) -> command line, as given with --image."""
 
     def __init__(self, commands: Mapping[str, str] | None = None) -> None:
         self._commands = dict(commands or {})
 
     def find(self, reference: str) -> Image:
         """What to run for a reference; never fails, an unknown image is the demo application."""
-        name = repository(reference)
-        command = self._commands.get(reference) or self._commands.get(name)
+        names = (reference, repository(reference), short_name(reference))
+        command = next((self._commands[name] for name in names if name in self._commands), "")
+        built_in = BUILT_IN.get(names[-1])
         if command in BEHAVIOURS:
-            return Image(reference, demo.build, behaviour=command)
+            return Image(reference, built_in or DEMO, behaviour=command)
         if command:
             return Image(reference, command=tuple(shlex.split(command)))
         if reference.endswith(":" + MISSING_TAG):
             return Image(reference, behaviour="fail-pull")
-        for prefix in _HUB_PREFIXES:
-            name = name.removeprefix(prefix)
-        factory = BUILT_IN.get(name)
-        return Image(reference, factory or demo.build, known=factory is not None)
+        return Image(reference, built_in or DEMO, known=built_in is not None)

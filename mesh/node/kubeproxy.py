@@ -1,110 +1,33 @@
 """What answers at a ClusterIP or a NodePort? Connections, spread at layer 4; no rule applies there.
 
 One per mesh: all nodes share the machine's loopback, so that a service's address exists once. A service without ready
-endpoints refuses connections, as in a cluster.
+endpoints refuses connections, as in a cluster: nothing listens there.
 """
 
 import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from mesh.api.services import EndpointSlice, Service
 from mesh.client.informer import Informer
-from mesh.node.pump import Front
+from mesh.node.pump import Front, Target
+from mesh.node.spread import Backends, Binding, Spreader, backends, bindings
 from mesh.runtime.net import BindError, listen_stream
 from mesh.runtime.tasks import Tasks
 
 log = logging.getLogger("mesh.node")
-AFFINITY_S = 10800
-MAX_AFFINITIES = 65536
-Target = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """One address to listen on, and the service port behind it."""
-
-    address: str
-    port: int
-    service: tuple[str, str]
-    port_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Backends:
-    """Where connections to a service port go. affinity_s: 0 for none, else how long a client keeps its endpoint."""
-
-    targets: tuple[Target, ...]
-    affinity_s: int = 0
-
-
-def bindings(services: Iterable[Service], node_addresses: Iterable[str]) -> set[Binding]:
-    """Every address that the services ask for."""
-    nodes, wanted = tuple(node_addresses), set()
-    for service in services:
-        spec = service.spec
-        if spec.type == "ExternalName":
-            continue
-        for port in spec.ports or ():
-            if port.protocol != "TCP":
-                continue
-            if spec.cluster_ip and spec.cluster_ip != "None":
-                wanted.add(Binding(spec.cluster_ip, port.port, service.key, port.name or ""))
-            if port.node_port:
-                for node in nodes:
-                    wanted.add(Binding(node, port.node_port, service.key, port.name or ""))
-    return wanted
-
-
-def backends(service: Service, slices: Iterable[EndpointSlice]) -> dict[str, Backends]:
-    """Port name -> where to. Ready endpoints only; in a fixed order."""
-    found: dict[str, set[Target]] = {}
-    for piece in slices:
-        for port in piece.ports or ():
-            if port.port is None:
-                continue
-            for endpoint in piece.endpoints:
-                if endpoint.conditions.ready is not False and not endpoint.conditions.terminating:
-                    found.setdefault(port.name or "", set()).update((ip, port.port) for ip in endpoint.addresses)
-    affinity_s = 0
-    if service.spec.session_affinity == "ClientIP":
-        config = (service.spec.session_affinity_config or {}).get("clientIP") or {}
-        affinity_s = int(config.get("timeoutSeconds") or AFFINITY_S)
-    return {name: Backends(tuple(sorted(targets)), affinity_s) for name, targets in found.items()}
-
-
-class Spreader:
-    """Chooses an endpoint per connection: at random, as iptables does, or the client's own with affinity."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-        self._kept: dict[tuple[tuple[str, str], str, str], tuple[Target, float]] = {}
-
-    def choose(
-        self, service: tuple[str, str], port_name: str, client: str, where: Backends | None, now: float
-    ) -> Target | None:
-        """An endpoint, or None when there is none."""
-        if where is None or not where.targets:
-            return None
-        if not where.affinity_s:
-            return self._rng.choice(where.targets)
-        key = (service, port_name, client)
-        kept = self._kept.get(key)
-        if kept is not None and kept[0] in where.targets and now - kept[1] <= where.affinity_s:
-            target = kept[0]
-        else:
-            target = self._rng.choice(where.targets)
-        self._kept.pop(key, None)
-        self._kept[key] = (target, now)
-        if len(self._kept) > MAX_AFFINITIES:
-            self._kept.pop(next(iter(self._kept)))
-        return target
+BURST_S = 0.02
+REFUSED_AGAIN_S = 2.0
+Key = tuple[str, str]
 
 
 class KubeProxy:
-    """Listens where the services say. node_addresses: asked at each change."""
+    """Listens where the services say.
+
+    node_addresses: where NodePorts open; asked at each change, and on `refresh`.  served_elsewhere: addresses that
+    another part of the mesh has bound.
+    """
 
     def __init__(
         self,
@@ -114,20 +37,24 @@ class KubeProxy:
         rng: random.Random,
         served_elsewhere: Callable[[str, int], bool] = lambda address, port: False,
     ) -> None:
-        self._services, self._slices, self._nodes = services, slices, node_addresses
+        self._services, self._slices, self._node_addresses = services, slices, node_addresses
         self._elsewhere = served_elsewhere
         self._spreader = Spreader(rng)
+        self._nodes: tuple[str, ...] = ()
+        self._slices_of: dict[Key, dict[Key, EndpointSlice]] = {}
+        self._backends: dict[Key, dict[str, Backends]] = {}
+        self._wanted: dict[Key, frozenset[Binding]] = {}
         self._servers: dict[Binding, asyncio.Server] = {}
-        self._backends: dict[tuple[tuple[str, str], str], Backends] = {}
         self._running: set[Front] = set()
         self._refused: set[Binding] = set()
-        self._dirty = asyncio.Event()
+        self._dirty: set[Key] = set()
+        self._wake = asyncio.Event()
         self._tasks = Tasks("kube-proxy")
 
     def start(self) -> None:
-        for source in (self._services, self._slices):
-            source.on_change(lambda old, new: self._dirty.set())
-        self._dirty.set()
+        self._services.on_change(self._service_changed)
+        self._slices.on_change(self._slice_changed)
+        self.refresh()
         self._tasks.start(self._follow(), "follow")
 
     async def close(self) -> None:
@@ -135,37 +62,70 @@ class KubeProxy:
         for server in self._servers.values():
             server.close()
         for front in list(self._running):
-            front.abort()
+            front.reset()
         self._servers.clear()
+
+    def refresh(self) -> None:
+        """Nodes may have come or gone. Cheap when they have not."""
+        nodes = tuple(sorted(set(self._node_addresses())))
+        if nodes != self._nodes:
+            self._nodes = nodes
+            self._mark(*(service.key for service in self._services.list()))
+
+    def _mark(self, *keys: Key) -> None:
+        self._dirty.update(keys)
+        self._wake.set()
+
+    def _service_changed(self, old: Service | None, new: Service | None) -> None:
+        self._mark((new or old).key)  # type: ignore[union-attr]
+
+    def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        for piece in (old, new):
+            if piece is not None:
+                service = (piece.namespace, piece.service_name)
+                self._slices_of.setdefault(service, {}).pop(piece.key, None)
+                self._mark(service)
+        if new is not None:
+            self._slices_of[(new.namespace, new.service_name)][new.key] = new
 
     async def _follow(self) -> None:
         while True:
-            await self._dirty.wait()
-            self._dirty.clear()
-            await self._apply()
-            await asyncio.sleep(0.02)  # changes come in bursts
+            await self._wake.wait()
+            self._wake.clear()
+            self.refresh()
+            changed, self._dirty = self._dirty, set()
+            self._wake.clear()
+            for key in sorted(changed):
+                await self._apply(key)
+            await asyncio.sleep(BURST_S)  # changes come in bursts
 
-    async def _apply(self) -> None:
-        by_service: dict[tuple[str, str], list[EndpointSlice]] = {}
-        for piece in self._slices.list():
-            by_service.setdefault((piece.namespace, piece.service_name), []).append(piece)
-        services = list(self._services.list())
-        self._backends = {
-            (service.key, name): where
-            for service in services
-            for name, where in backends(service, by_service.get(service.key, ())).items()
-        }
-        wanted = {b for b in bindings(services, self._nodes()) if not self._elsewhere(b.address, b.port)}
-        for binding in [binding for binding in self._servers if binding not in wanted]:
-            self._servers.pop(binding).close()
-        self._refused &= wanted
+    async def _apply(self, key: Key) -> None:
+        """Bring one service's addresses and endpoints up to date."""
+        service = self._services.get(key[1], key[0])
+        slices = self._slices_of.get(key, {})
+        if not slices:
+            self._slices_of.pop(key, None)
+        found = backends(service, slices.values()) if service is not None else {}
+        self._backends[key] = found
+        wanted = frozenset(
+            binding
+            for binding in (bindings(service, self._nodes) if service is not None else ())
+            if binding.port_name in found and not self._elsewhere(binding.address, binding.port)
+        )
+        for binding in self._wanted.get(key, frozenset()) - wanted:
+            self._refused.discard(binding)
+            if (server := self._servers.pop(binding, None)) is not None:
+                server.close()
+        self._wanted[key] = wanted
         for binding in sorted(wanted - self._servers.keys(), key=lambda b: (b.address, b.port)):
             await self._listen(binding)
+        if service is None and not slices:
+            del self._wanted[key], self._backends[key]
 
     async def _listen(self, binding: Binding) -> None:
         try:
             server = await listen_stream(
-                lambda: Front(lambda client: self._choose(binding, client), self._running),
+                lambda: Front(lambda client, tried: self._choose(binding, client, tried), self._running),
                 binding.address,
                 binding.port,
             )
@@ -173,10 +133,12 @@ class KubeProxy:
             if binding not in self._refused:
                 self._refused.add(binding)
                 log.warning("service address not served service=%s error=%s", "/".join(binding.service), error)
+            asyncio.get_running_loop().call_later(REFUSED_AGAIN_S, self._mark, binding.service)
             return
+        self._refused.discard(binding)
         self._servers[binding] = server
 
-    def _choose(self, binding: Binding, client: str) -> Target | None:
-        where = self._backends.get((binding.service, binding.port_name))
+    def _choose(self, binding: Binding, client: str, tried: frozenset[Target]) -> Target | None:
+        where = self._backends.get(binding.service, {}).get(binding.port_name)
         now = asyncio.get_running_loop().time()
-        return self._spreader.choose(binding.service, binding.port_name, client, where, now)
+        return self._spreader.choose(binding.service, binding.port_name, client, where, now, tried)

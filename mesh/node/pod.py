@@ -5,19 +5,19 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from mesh.api.core import Container, Pod, Probe
+from mesh.api.core import Container, Pod
 from mesh.api.errors import ApiError, Conflict, NotFound
 from mesh.client.base import Client
-from mesh.node import probes
+from mesh.node import lifecycle, probes, status
 from mesh.node.addresses import OUTBOUND_PORT
 from mesh.node.apps.context import BadSetting
 from mesh.node.backoff import Backoff
-from mesh.node.container import RunningContainer
+from mesh.node.container import Place, RunningContainer
 from mesh.node.events import Recorder
 from mesh.node.images import ImageTable
-from mesh.node.status import pod_status, waiting
+from mesh.node.status_writer import StatusWriter
 from mesh.node.volumes import Volumes
 from mesh.runtime.clock import Clock, rfc3339
 from mesh.runtime.net import BindError
@@ -25,7 +25,8 @@ from mesh.runtime.tasks import Tasks
 
 log = logging.getLogger("mesh.node")
 INJECT = "sidecar.istio.io/inject"
-DEFAULT_GRACE_S = 30
+AGAIN_S = 0.5
+SIDECAR_AGAIN_S, SIDECAR_AGAIN_CAP_S = 1.0, 30.0
 
 
 class Sidecar(Protocol):
@@ -48,12 +49,17 @@ SidecarFactory = Callable[[Pod, str, str], Sidecar]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodSettings:
-    """What may be tuned about pods. linger_s: how long a pod that was told to go keeps serving as before, so that
-    every proxy learns of it first."""
+    """What may be tuned about pods."""
 
     linger_s: float = 0.3
+    """How long a pod that was told to go keeps serving as before, so that every proxy learns of it first."""
+
+    drain_s: float = 5.0
+    """How long its sidecar may then finish what is in flight before the application is told to stop: Istio's 5 s."""
+
     backoff_base_s: float = 10.0
     backoff_cap_s: float = 300.0
+    """Between two starts of a container that fails: the kubelet's 10 s doubling to 5 minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,7 @@ class Host:
     clock: Clock
     tasks: Tasks
     recorder: Recorder
+    statuses: StatusWriter
     images: ImageTable
     volumes: Volumes
     sidecars: SidecarFactory | None
@@ -79,61 +86,74 @@ def meshed(pod: Pod) -> bool:
 
 
 class PodWorker:
-    """One pod. `start` once, `terminate` at most once, `kill` when there is nothing left to be polite to."""
+    """One pod. `start` once, `terminate` when it is marked, `kill` when there is nothing left to be polite to."""
 
     def __init__(self, pod: Pod, host: Host, pod_ip: str, app_ip: str, gone: Callable[["PodWorker"], None]) -> None:
         self.pod, self.host, self.pod_ip, self.app_ip = pod, host, pod_ip, app_ip
         self.terminating = False
+        self.containers: list[RunningContainer] = []
         self._gone = gone
         self._tasks = Tasks(f"pod-{pod.name}")
-        self._started_at = rfc3339(host.clock.wall())
-        self._dirty = asyncio.Event()
+        self._started_at = pod.status.start_time or rfc3339(host.clock.wall())
+        self._facts = status.known_facts(pod)
+        self._conditions = {c.type: (c.status, c.last_transition_time or "") for c in pod.status.conditions or ()}
+        self._was_ready: bool | None = None
         self._sidecar: Sidecar | None = None
-        self._killed = False
-        settings = host.settings
-        self.containers = [
-            RunningContainer(
-                pod,
-                container,
-                host.images.find(container.image),
-                host.volumes,
-                host.log_dir,
-                host.clock,
-                Backoff(settings.backoff_base_s, settings.backoff_cap_s),
-                self._teller(container.name),
-                self._dirty.set,
-            )
-            for container in pod.spec.containers
-        ]
+        self._shorter = asyncio.Event()
+        self._kill_at = float("inf")
+        self._killing: asyncio.Future[None] | None = None
 
-    def _teller(self, container: str) -> Callable[[str, str, bool], None]:
-        def tell(reason: str, message: str, warning: bool) -> None:
-            self.host.recorder.tell(self.pod, reason, message, warning, container)
-
-        return tell
+    # Coming.
 
     def start(self) -> None:
-        self._dirty.set()
-        self._tasks.start(self._write_status(), "status")
+        images = {c.name: self.host.images.find(c.image) for c in self.pod.spec.containers}
+        self.containers = [self._running(container) for container in self.pod.spec.containers]
+        built_in = frozenset(name for name, image in images.items() if not image.command)
+        for line in lifecycle.not_executed(self.pod, built_in):
+            self.host.recorder.tell(self.pod, "NotExecuted", line, True)
+        for container in self.pod.spec.containers:
+            for line in probes.refused(container):
+                self.host.recorder.tell(self.pod, "NotExecuted", line, True, container.name)
+        self._changed()
         self._tasks.start(self._run(), "run")
 
+    def _running(self, container: Container) -> RunningContainer:
+        host, pod = self.host, self.pod
+        place = Place(
+            address=self.app_ip,
+            pod_ip=self.pod_ip,
+            host_ip=host.node_ip,
+            proxy=f"http://{self.pod_ip}:{OUTBOUND_PORT}" if self._has_sidecar else "",
+            log_dir=host.log_dir,
+            volumes=host.volumes,
+            clock=host.clock,
+        )
+
+        def tell(reason: str, message: str, warning: bool) -> None:
+            host.recorder.tell(pod, reason, message, warning, container.name)
+
+        backoff = Backoff(host.settings.backoff_base_s, host.settings.backoff_cap_s)
+        image = host.images.find(container.image)
+        running = RunningContainer(pod, container, image, place, backoff, tell, self._changed)
+        running.facts.comes_back(self._facts.get(container.name))
+        return running
+
+    @property
+    def _has_sidecar(self) -> bool:
+        return self.host.sidecars is not None and meshed(self.pod)
+
     async def _run(self) -> None:
-        pod, host = self.pod, self.host
-        if pod.spec.init_containers:
-            host.recorder.tell(pod, "NotExecuted", "spec.initContainers: init containers are not executed here", True)
-        if meshed(pod) and host.sidecars is not None:
-            self._sidecar = host.sidecars(pod, self.pod_ip, self.app_ip)
+        if self.host.sidecars is not None and self._has_sidecar:
+            self._sidecar = self.host.sidecars(self.pod, self.pod_ip, self.app_ip)
             await self._start_sidecar(self._sidecar)
-        for running in self.containers:
-            running.address, running.pod_ip, running.host_ip = self.app_ip, self.pod_ip, host.node_ip
-            running.proxy = f"http://{self.pod_ip}:{OUTBOUND_PORT}" if self._sidecar is not None else ""
-            self._announce(running)
-            self._tasks.start(running.run(), f"container-{running.container.name}")
-            self._start_probes(running)
+        await asyncio.gather(*(running.run() for running in self.containers))
+        # Every container has ended for good: nobody needs the sidecar any more.
+        if self._sidecar is not None and not self.terminating:
+            await self._quietly(self._sidecar.stop())
 
     async def _start_sidecar(self, sidecar: Sidecar) -> None:
         """A sidecar whose ports are taken is tried again; the pod waits for it and says why."""
-        pause_s = 1.0
+        pause_s = SIDECAR_AGAIN_S
         while True:
             try:
                 await sidecar.start()
@@ -141,142 +161,110 @@ class PodWorker:
             except BindError as error:
                 self.host.recorder.tell(self.pod, "FailedSidecar", str(error), True)
                 for running in self.containers:
-                    running.facts.state = waiting("CreateContainerError", str(error))
-                self._dirty.set()
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, 30.0)
+                    running.facts.state = status.waiting("CreateContainerError", str(error))
+                self._changed()
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, SIDECAR_AGAIN_CAP_S)
 
-    def _announce(self, running: RunningContainer) -> None:
-        image, container = running.image, running.container
-        if image.behaviour == "fail-pull":
-            return
-        text = f'Container image "{container.image}" already present on machine'
-        if not image.known:
-            text = f'Image "{container.image}" is not known here: the demo application stands in for it'
-        running._tell("Pulled", text, False)
-        running._tell("Created", f"Created container: {container.name}", False)
-        running._tell("Started", f"Started container {container.name}", False)
+    # Telling.
 
-    def _start_probes(self, running: RunningContainer) -> None:
-        container = running.container
-        roles: list[tuple[str, Probe | None, bool, Callable[[bool, str], None]]] = [
-            ("readiness", container.readiness_probe, False, self._on_readiness(running)),
-            ("liveness", container.liveness_probe, True, self._on_liveness(running)),
-            ("startup", container.startup_probe, True, self._on_liveness(running)),
-        ]
-        for role, probe, first, changed in roles:
-            if probe is None:
-                continue
-            if why := probes.unsupported(probe):
-                running._tell("Unhealthy", f"{role.capitalize()} probe ignored: {why}", True)
-                if role == "readiness":
-                    container.readiness_probe = None  # an ignored probe cannot hold a pod back
-                continue
-            verdict = probes.Verdict(
-                max(probe.success_threshold, 1), max(probe.failure_threshold, 1), first, forgives=first
-            )
-            watch = probes.watch(probe, container, self.app_ip, verdict, changed, until_success=role == "startup")
-            self._tasks.start(watch, f"{role}-{container.name}")
+    def _changed(self) -> None:
+        facts = [running.facts for running in self.containers]
+        ready = status.is_ready(facts, self.terminating)
+        settled = any(fact.troubled for fact in facts)
+        self.host.statuses.mark(self, lifecycle.pace(self._was_ready, ready, settled))
 
-    def _on_readiness(self, running: RunningContainer) -> Callable[[bool, str], None]:
-        def changed(ready: bool, problem: str) -> None:
-            if not ready:
-                running._tell("Unhealthy", f"Readiness probe failed: {problem}", True)
-            running.set_ready(ready)
+    def status(self) -> dict[str, Any]:
+        """The pod's whole status as it is now."""
+        now = rfc3339(self.host.clock.wall())
+        facts = [running.facts for running in self.containers]
+        self._was_ready = status.is_ready(facts, self.terminating)
+        conditions = status.conditions(self.pod, facts, self._conditions, now, self.terminating)
+        self._conditions = {c["type"]: (c["status"], c["lastTransitionTime"]) for c in conditions}
+        return {
+            "phase": status.phase_of(facts, self.pod.spec.restart_policy or "Always"),
+            "conditions": conditions,
+            "hostIP": self.host.node_ip,
+            "podIP": self.pod_ip,
+            "podIPs": [{"ip": self.pod_ip}],
+            "startTime": self._started_at,
+            "qosClass": self.pod.status.qos_class or "BestEffort",
+            "containerStatuses": [fact.to_json() for fact in facts],
+        }
 
-        return changed
+    def written(self, pod: Pod) -> None:
+        log.debug("status written pod=%s version=%s", pod.name, pod.metadata.resource_version)
 
-    def _on_liveness(self, running: RunningContainer) -> Callable[[bool, str], None]:
-        def changed(alive: bool, problem: str) -> None:
-            if alive:
-                return
-            name = running.container.name
-            running._tell("Unhealthy", f"Liveness probe failed: {problem}", True)
-            running._tell("Killing", f"Container {name} failed liveness probe, will be restarted", False)
-            self._tasks.start(running.restart(self.grace_s(self.pod)), f"restart-{name}")
-
-        return changed
-
-    async def _write_status(self) -> None:
-        """Write the status after each change; changes that come together are one write."""
-        while True:
-            await self._dirty.wait()
-            self._dirty.clear()
-            status = pod_status(
-                self.pod,
-                [running.facts for running in self.containers],
-                pod_ip=self.pod_ip,
-                host_ip=self.host.node_ip,
-                started_at=self._started_at,
-                now=rfc3339(self.host.clock.wall()),
-                terminating=self.terminating,
-            )
-            patch = {"metadata": {"uid": self.pod.metadata.uid}, "status": status}
-            try:
-                written = await self.host.client.patch(Pod, self.pod.name, patch, self.pod.namespace, "status")
-                self.pod.status = written.status
-            except (NotFound, Conflict):
-                pass  # deleted, or another pod has the name by now; the watch will say
-            except ApiError as error:
-                log.info("status not written pod=%s error=%s", self.pod.name, error)
-                await asyncio.sleep(0.5)
-                self._dirty.set()
-
-    @staticmethod
-    def grace_s(pod: Pod) -> float:
-        grace = pod.metadata.deletion_grace_period_seconds
-        if grace is None:
-            grace = pod.spec.termination_grace_period_seconds
-        return float(DEFAULT_GRACE_S if grace is None else grace)
+    # Going.
 
     def terminate(self, marked: Pod) -> None:
-        """The pod was asked to go: leave politely within its grace period."""
-        if self.terminating:
-            return
-        self.terminating = True
+        """The pod was asked to go: leave politely within its grace period, which may only become shorter."""
         self.pod.metadata = marked.metadata
-        self.host.tasks.start(self._leave(self.grace_s(marked)), f"leave-{self.pod.name}")
-
-    async def _leave(self, grace_s: float) -> None:
-        """Readiness off, serve on for a moment, drain the sidecar, stop the containers, confirm the removal."""
+        kill_at = self.host.clock.now() + lifecycle.grace_s(marked)
+        if self.terminating:
+            if kill_at < self._kill_at - 0.5:
+                self._kill_at = kill_at
+                self._shorter.set()
+            return
+        self.terminating, self._kill_at = True, kill_at
         for running in self.containers:
-            running._tell("Killing", f"Stopping container {running.container.name}", False)
-        self._dirty.set()
-        deadline = self.host.clock.now() + grace_s
+            running.no_probes()
+            self.host.recorder.tell(
+                self.pod, "Killing", f"Stopping container {running.container.name}", False, running.container.name
+            )
+        self._changed()
+        self.host.tasks.start(self._leave(), f"leave-{self.pod.name}")
 
-        def left_s(most: float = 1e9) -> float:
-            return max(0.0, min(most, deadline - self.host.clock.now()))
-
-        await asyncio.sleep(left_s(self.host.settings.linger_s))
-        if self._sidecar is not None:
-            await self._quietly(self._sidecar.drain(left_s()))
-        await asyncio.gather(*(self._quietly(running.stop(left_s())) for running in self.containers))
+    async def _leave(self) -> None:
+        """Leave in order, or earlier when the grace period is shortened; then end what is left, and say so."""
+        leaving = asyncio.ensure_future(self._in_order())
+        while not leaving.done():
+            self._shorter.clear()
+            shorter = asyncio.ensure_future(self._shorter.wait())
+            left_s = max(0.0, self._kill_at - self.host.clock.now())
+            await asyncio.wait([leaving, shorter], timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            shorter.cancel()
+            if self.host.clock.now() >= self._kill_at:
+                break
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
         await self.kill()
-        await self._confirm()
+        await self.confirm(self.host.client, self.pod)
 
-    async def _confirm(self) -> None:
-        """Remove the object; the API may be away for a while."""
+    async def _in_order(self) -> None:
+        now, settings = self.host.clock.now, self.host.settings
+        plan = lifecycle.departure(now(), self._kill_at - now(), settings.linger_s, settings.drain_s)
+        await asyncio.sleep(max(0.0, plan.serve_until - now()))
+        if self._sidecar is not None:
+            await self._quietly(self._sidecar.drain(max(0.0, plan.drain_until - now())))
+        left_s = max(0.0, plan.kill_at - now())
+        await asyncio.gather(*(self._quietly(running.stop(left_s)) for running in self.containers))
+
+    @staticmethod
+    async def confirm(client: Client, pod: Pod) -> None:
+        """Remove the object of a pod that has stopped; the API may be away for a while."""
         while True:
             try:
-                await self.host.client.delete(
-                    Pod, self.pod.name, self.pod.namespace, grace_period_s=0, uid=self.pod.metadata.uid
-                )
+                await client.delete(Pod, pod.name, pod.namespace, grace_period_s=0, uid=pod.metadata.uid)
                 return
             except (NotFound, Conflict):
                 return
             except ApiError as error:
-                log.info("removal not confirmed pod=%s error=%s", self.pod.name, error)
-                await asyncio.sleep(0.5)
+                log.info("removal not confirmed pod=%s error=%s", pod.name, error)
+                await asyncio.sleep(AGAIN_S)
 
     async def kill(self) -> None:
-        """End everything now and give the addresses back. Safe to call twice."""
-        if self._killed:
-            return
-        self._killed = True
-        await self._tasks.close()
+        """End everything now and give the addresses back. Whoever calls again waits for the same end."""
+        if self._killing is None:
+            self._killing = asyncio.ensure_future(self._kill())
+        await asyncio.shield(self._killing)
+
+    async def _kill(self) -> None:
+        await self._tasks.close()  # first, so that nothing starts again meanwhile
         await asyncio.gather(*(self._quietly(running.stop(0.0)) for running in self.containers))
         if self._sidecar is not None:
             await self._quietly(self._sidecar.stop())
+        self.host.statuses.forget(self)
         self.host.volumes.forget(self.pod)
         self._gone(self)
 
@@ -286,8 +274,3 @@ class PodWorker:
             await work
         except (OSError, BadSetting) as error:
             log.warning("part did not stop cleanly pod=%s error=%r", self.pod.name, error)
-
-
-def main_container(pod: Pod) -> Container | None:
-    """The first container, which names the pod's log."""
-    return pod.spec.containers[0] if pod.spec.containers else None

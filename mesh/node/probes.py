@@ -1,58 +1,99 @@
-"""Is a container alive, and is it ready?
+"""Is a container started, alive, ready? Decided from the sequence of its answers; asking is `prober`'s work.
 
-`Verdict` decides from the sequence of answers; `Prober` asks. Probes go to the application's own address, as Istio
-rewrites them, so that the sidecar neither counts nor delays them.
+A container that has just come up is asked in quick succession until its first success, since users wait for it. Those
+extra questions can only do good: a failure counts at most once a period, as if only the period's question were asked.
 """
 
-import asyncio
-import http.client
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from mesh.api.core import Container, Probe
 from mesh.api.meta import IntOrString
 from mesh.node.apps.context import BadSetting
 
-MAX_HEAD_BYTES = 16384
+Role = Literal["startup", "readiness", "liveness"]
+ROLES: tuple[Role, ...] = ("startup", "readiness", "liveness")
 FIRST_TRY_S = 0.02
-"""A container that has just started is asked soon and, until its first success, this often doubled up to period."""
+_TITLES: dict[Role, str] = {"startup": "Startup", "readiness": "Readiness", "liveness": "Liveness"}
+_INITIAL: dict[Role, bool | None] = {"startup": None, "readiness": False, "liveness": True}
 
 
-@dataclass(slots=True)
-class Verdict:
-    """Counts answers against the thresholds. value: the present verdict.
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What one answer changed. counted: a failure that people should hear of.  flipped: the verdict is another one."""
 
-    forgives: a failure counts once and then the count starts anew, as after a restart.
-    """
+    counted: bool
+    flipped: bool
 
-    success_threshold: int
-    failure_threshold: int
-    value: bool
-    forgives: bool = False
-    _run: int = 0
 
-    def note(self, success: bool) -> bool:
-        """Take one answer; True when the verdict changed."""
-        if success == self.value:
-            self._run = 0
-            return False
+NOTHING = Noted(False, False)
+
+
+class Track:
+    """The answers of one probe of one running container. value: the verdict; None while a start is undecided."""
+
+    __slots__ = ("_counted_at", "_last", "_run", "_succeeded", "_tries", "failures_needed", "period_s", "role",
+                 "successes_needed", "value")  # fmt: skip
+
+    def __init__(self, role: Role, probe: Probe) -> None:
+        self.role: Role = role
+        self.value = _INITIAL[role]
+        self.period_s = float(max(probe.period_seconds, 1))
+        self.successes_needed = max(probe.success_threshold, 1)
+        self.failures_needed = max(probe.failure_threshold, 1)
+        self._last, self._run, self._tries = True, 0, 0
+        self._succeeded = False
+        self._counted_at = float("-inf")
+
+    def note(self, success: bool, now: float) -> Noted:
+        """Take one answer."""
+        if success:
+            self._succeeded = True
+        else:
+            # Timers may wake a little early, hence not the whole period.
+            if now - self._counted_at < self.period_s * 0.95:
+                return NOTHING
+            self._counted_at = now
+        if success != self._last:
+            self._last, self._run = success, 0
         self._run += 1
-        if self._run < (self.success_threshold if success else self.failure_threshold):
-            return False
-        self.value, self._run = success or self.forgives, 0
-        return True
+        needed = self.successes_needed if success else self.failures_needed
+        flipped = self._run >= needed and self.value is not success
+        if flipped:
+            self.value = success
+        return Noted(counted=not success, flipped=flipped)
+
+    def pause_s(self) -> float:
+        """How long to wait before the next question."""
+        if self._succeeded or self.role == "liveness":
+            return self.period_s
+        self._tries += 1
+        return float(min(FIRST_TRY_S * 2.0 ** (self._tries - 1), self.period_s))
+
+    @property
+    def done(self) -> bool:
+        """A startup probe that was decided asks no more."""
+        return self.role == "startup" and self.value is not None
+
+    @property
+    def title(self) -> str:
+        return _TITLES[self.role]
 
 
-def port_number(port: IntOrString, container: Container) -> int:
-    """A number, or the container's port of that name. Raises BadSetting."""
-    if isinstance(port, int):
-        return port
-    if port.isdigit():
-        return int(port)
-    for candidate in container.ports or ():
-        if candidate.name == port:
-            return candidate.container_port
-    raise BadSetting(f"probe port {port!r}: container {container.name} has no port of that name")
+def of_role(container: Container, role: Role) -> Probe | None:
+    """The container's probe of that role, if there is one that can be executed."""
+    probe: Probe | None = getattr(container, f"{role}_probe")
+    return probe if probe is not None and unsupported(probe) is None else None
+
+
+def refused(container: Container) -> list[str]:
+    """A line for each probe that is not executed; the container is treated as if it were not there."""
+    lines = []
+    for role in ROLES:
+        probe: Probe | None = getattr(container, f"{role}_probe")
+        if probe is not None and (why := unsupported(probe)):
+            lines.append(f"{_TITLES[role]} probe ignored: {why}")
+    return lines
 
 
 def unsupported(probe: Probe) -> str | None:
@@ -67,62 +108,20 @@ def unsupported(probe: Probe) -> str | None:
     return None
 
 
-async def ask(probe: Probe, container: Container, address: str) -> str | None:
-    """One attempt: None for success, else what went wrong."""
-    try:
-        async with asyncio.timeout(max(probe.timeout_seconds, 1)):
-            if probe.tcp_socket is not None:
-                _, writer = await asyncio.open_connection(address, port_number(probe.tcp_socket.port, container))
-                writer.close()
-                return None
-            return await _get(probe, container, address)
-    except TimeoutError:
-        return f"no answer within {probe.timeout_seconds} s"
-    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, BadSetting) as error:
-        return str(error) or type(error).__name__
+def port_number(port: IntOrString, container: Container) -> int:
+    """A number, or the container's port of that name. Raises BadSetting."""
+    if isinstance(port, int):
+        return port
+    if port.isdigit():
+        return int(port)
+    for candidate in container.ports or ():
+        if candidate.name == port:
+            return candidate.container_port
+    raise BadSetting(f"probe port {port!r}: container {container.name} has no port of that name")
 
 
-async def _get(probe: Probe, container: Container, address: str) -> str | None:
-    action = probe.http_get
-    if action is None:
-        return "no action"
-    port = port_number(action.port, container)
-    path = action.path if action.path.startswith("/") else "/" + action.path
-    headers = {"host": f"{action.host or address}:{port}", "user-agent": "kube-probe/1.32", "connection": "close"}
-    headers |= {entry["name"].lower(): entry["value"] for entry in action.http_headers or ()}
-    reader, writer = await asyncio.open_connection(address, port, limit=MAX_HEAD_BYTES)
-    try:
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        writer.write(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1", "replace"))
-        status = (await reader.readuntil(b"\r\n")).split()
-    finally:
-        writer.close()
-    code = int(status[1]) if len(status) > 1 and status[1].isdigit() else 0
-    if 200 <= code < 400:
+def problem_of(status: int, phrase: str) -> str | None:
+    """What is wrong with an answer to httpGet; None for 200 to 399."""
+    if 200 <= status < 400:
         return None
-    return f"HTTP probe failed with statuscode: {code} {http.client.responses.get(code, '')}".rstrip()
-
-
-async def watch(
-    probe: Probe,
-    container: Container,
-    address: str,
-    verdict: Verdict,
-    changed: Callable[[bool, str], None],
-    until_success: bool = False,
-) -> None:
-    """Ask for ever, or until the first success; tell each change of the verdict with the last failure's text."""
-    await asyncio.sleep(probe.initial_delay_seconds)
-    period_s = float(max(probe.period_seconds, 1))
-    pause_s = FIRST_TRY_S
-    succeeded = False
-    while True:
-        problem = await ask(probe, container, address)
-        succeeded = succeeded or problem is None
-        if verdict.note(problem is None):
-            changed(problem is None, problem or "")
-        if succeeded and until_success:
-            return
-        # A start is watched closely: users wait for it. Once it answers, the period holds.
-        pause_s = period_s if succeeded else min(pause_s * 2, period_s)
-        await asyncio.sleep(pause_s)
+    return f"HTTP probe failed with statuscode: {status} {phrase}".rstrip()

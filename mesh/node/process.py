@@ -1,93 +1,124 @@
 """How does a user's own program run as a container?
 
 A child process of the node, without a shell, in a process group of its own; what it prints is the pod's log. It ends
-with its node: the kernel sends it SIGKILL when the node process dies.
+with its node: the kernel sends it SIGKILL when the node process dies (its own children get that only when the node
+stops them in order, since the kernel's promise covers the direct child).
 """
 
 import asyncio
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mesh.node.apps.context import BadSetting
 
-MAX_LOG_BYTES = 16 << 20
+MAX_LOG_BYTES = 8 << 20
+LOG_CHECK_S = 2.0
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
-    """Runs in the child between fork and exec. Linux only; elsewhere the child outlives a killed node."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+class CommandNotFound(BadSetting):
+    """There is no such program."""
+
+
+def _prctl() -> Callable[[int, int], int] | None:
+    """Looked up before any fork, so that the child needs no import and takes no lock."""
+    try:
+        found: Callable[[int, int], int] = ctypes.CDLL(None).prctl
+    except (OSError, AttributeError):
+        return None  # not Linux: a killed node leaves its programs behind
+    return found
+
+
+_PRCTL = _prctl()
+
+
+def _die_with_parent(parent: int) -> None:
+    """Runs in the child between fork and exec."""
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(128 + signal.SIGKILL)  # the node died before the kernel knew of our wish
 
 
 class Program:
-    """One running child process."""
+    """One running child process: the work of a container."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, process: asyncio.subprocess.Process, log_path: Path) -> None:
+        self._process, self._log_path = process, log_path
+        self._check = asyncio.get_running_loop().call_later(LOG_CHECK_S, self._bound_log)
 
     @classmethod
     async def start(cls, command: Sequence[str], env: Mapping[str, str], directory: Path, log_path: Path) -> "Program":
-        """Start the command. Raises BadSetting when it cannot be."""
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        rotate(log_path)
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        """Start the command. Raises CommandNotFound, BadSetting."""
+        for folder in (log_path.parent, directory):
+            os.makedirs(folder, exist_ok=True)
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        full = {**inherited, "PYTHONUNBUFFERED": "1", **env}
+        if shutil.which(command[0], path=full.get("PATH")) is None:
+            raise CommandNotFound(f"command not found: {command[0]}")
+        parent = os.getpid()
         with open(log_path, "ab") as log:  # noqa: ASYNC230 - one short call at start
             try:
                 process = await asyncio.create_subprocess_exec(
                     *command,
-                    env={**inherited, "PYTHONUNBUFFERED": "1", **env},
+                    env=full,
                     cwd=directory,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=lambda: _die_with_parent(parent),
                 )
-            except OSError as error:
-                raise BadSetting(f"command {command[0]!r}: {error.strerror}") from error
-        return cls(process)
+            except (OSError, ValueError) as error:
+                raise BadSetting(f"command {command[0]!r}: {getattr(error, 'strerror', None) or error}") from error
+        return cls(process, log_path)
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     async def wait(self) -> int:
-        """The exit code; negative for a signal."""
-        return await self._process.wait()
+        """The exit code as a shell would say it: 128 + N for signal N. What the program left behind ends with it."""
+        code = await self._process.wait()
+        self._check.cancel()
+        self._signal(signal.SIGKILL)
+        return code if code >= 0 else 128 - code
 
     async def stop(self, grace_s: float) -> None:
         """SIGTERM to the group, and SIGKILL when the grace period is over."""
-        self._signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(grace_s):
-                await self._process.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self._signal(signal.SIGKILL)
-        await self._process.wait()
+        if self._process.returncode is None and grace_s > 0:
+            self._signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(grace_s):
+                    await self._process.wait()
+            except TimeoutError:
+                pass
+        self._signal(signal.SIGKILL)
+        await self.wait()
 
     def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
-
-def rotate(path: Path, limit: int = MAX_LOG_BYTES) -> None:
-    """Move a log that has grown over the limit aside; one old one is kept."""
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size > limit:
-            path.replace(path.with_suffix(".old"))
+    def _bound_log(self) -> None:
+        with contextlib.suppress(OSError):
+            bound_log(self._log_path)
+        self._check = asyncio.get_running_loop().call_later(LOG_CHECK_S, self._bound_log)
 
 
-def on_exit(program: Program, callback: Callable[[int], None]) -> "asyncio.Task[None]":
-    """Call back with the exit code when the program ends."""
+def bound_log(path: Path, limit: int = MAX_LOG_BYTES) -> bool:
+    """Move what a log holds to `NAME.1` once it is over the limit; True when that was done.
 
-    async def wait() -> None:
-        callback(await program.wait())
-
-    return asyncio.get_running_loop().create_task(wait())
+    The program keeps its open file: it appends, so that it goes on at the start of the emptied one.
+    """
+    if not path.exists() or path.stat().st_size <= limit:
+        return False
+    shutil.copyfile(path, path.with_name(path.name + ".1"))
+    os.truncate(path, 0)
+    return True

@@ -1,6 +1,7 @@
 """How do bytes get from one connection to another, no faster than the slower side takes them?"""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import cast
@@ -9,17 +10,19 @@ from mesh.runtime.net import source_socket
 
 CONNECT_S = 5.0
 HIGH_WATER = 256 * 1024
+Target = tuple[str, int]
 
 
 class Side(asyncio.Protocol):
-    """One end of a pair. What it reads is written to its peer."""
+    """One end of a pair. What it reads is written to its peer; an end of input is passed on by itself, so that one
+    direction may outlive the other."""
 
     _transport: asyncio.Transport  # there from connection_made on
 
     def __init__(self) -> None:
         self.peer: Side | None = None
         self.open = False
-        self.closed: Callable[[], None] | None = None
+        self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -31,8 +34,16 @@ class Side(asyncio.Protocol):
             self.peer._transport.write(data)
 
     def eof_received(self) -> bool:
-        if self.peer is not None and self.peer.open and self.peer._transport.can_write_eof():
-            self.peer._transport.write_eof()
+        self.ended = True
+        peer = self.peer
+        if peer is None:
+            return True
+        if peer.ended:
+            # Both have said all: what is still buffered goes out, then both close.
+            peer._transport.close()
+            return False
+        if peer.open and peer._transport.can_write_eof():
+            peer._transport.write_eof()
         return True
 
     def pause_writing(self) -> None:
@@ -45,59 +56,94 @@ class Side(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.open = False
-        if self.peer is not None and self.peer.open:
+        peer, self.peer = self.peer, None
+        if peer is not None and peer.open:
             if exc is None:
-                self.peer._transport.close()
+                peer._transport.close()
             else:
-                self.peer._transport.abort()
-        if self.closed is not None:
-            self.closed()
-        self.peer = None
+                peer.reset()
+
+    def reset(self) -> None:
+        """End the connection at once, so that the other end sees a reset rather than an orderly end."""
+        if not self.open:
+            return
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        self._transport.abort()
 
 
 class Front(Side):
-    """The accepted end: asks where to go, and reads nothing until the way is open."""
+    """The accepted end: asks where to go, and keeps what it reads until the way is open.
 
-    def __init__(self, choose: Callable[[str], tuple[str, int] | None], running: set["Front"]) -> None:
+    choose(client address, targets that did not answer): where to; None when there is nowhere.
+    """
+
+    def __init__(self, choose: Callable[[str, frozenset[Target]], Target | None], running: set["Front"]) -> None:
         super().__init__()
         self._choose, self._running = choose, running
+        self._early = bytearray()
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._running.add(self)
         client = self._transport.get_extra_info("peername")[0]
-        target = self._choose(client)
-        if target is None:
-            self.abort()
-            return
-        self._transport.pause_reading()
-        self._task = asyncio.get_running_loop().create_task(self._connect(client, target), name="kube-proxy/connect")
+        self._task = asyncio.get_running_loop().create_task(self._open(client), name="kube-proxy/connect")
 
-    async def _connect(self, client: str, target: tuple[str, int]) -> None:
-        """Open the other end from the client's own address, so that the source stays true."""
+    def data_received(self, data: bytes) -> None:
+        if self.peer is not None:
+            super().data_received(data)
+            return
+        # Pausing in connection_made has no effect on every event loop: keep what comes before the way is open.
+        self._early += data
+        self._transport.pause_reading()
+
+    async def _open(self, client: str) -> None:
+        """Find an endpoint that takes the connection; one that refuses is not asked again."""
+        tried: frozenset[Target] = frozenset()
+        while self.open and (target := self._choose(client, tried)) is not None:
+            back = await self._connect(client, target)
+            if back is not None:
+                self._join(back)
+                return
+            tried |= {target}
+        self.reset()
+
+    async def _connect(self, client: str, target: Target) -> Side | None:
+        """The other end, opened from the client's own address so that the source stays true."""
         loop, back = asyncio.get_running_loop(), Side()
-        sock: socket.socket | None = None
         try:
             sock = source_socket(client)
+        except OSError:
+            return None
+        try:
             async with asyncio.timeout(CONNECT_S):
                 await loop.sock_connect(sock, target)
             await loop.create_connection(lambda: back, sock=sock)
         except (OSError, TimeoutError):
-            if sock is not None:
-                sock.close()
-            self.abort()
-            return
+            sock.close()
+            return None
+        except BaseException:
+            sock.close()
+            raise
+        return back
+
+    def _join(self, back: Side) -> None:
         if not self.open:
-            back._transport.abort()
+            back.reset()
             return
         self.peer, back.peer = back, self
-        self._transport.resume_reading()
-
-    def abort(self) -> None:
-        if self.open:
-            self._transport.abort()
+        if self._early:
+            back._transport.write(bytes(self._early))
+            self._early = bytearray()
+            self._transport.resume_reading()
+        if self.ended:
+            back._transport.write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._running.discard(self)
+        if self._task is not None:
+            self._task.cancel()

@@ -1,10 +1,12 @@
 """What does a pod's status say, given what its node knows?"""
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mesh.api.core import Container, Pod
+from mesh.api.core import Container, ContainerStatus, Pod
+
+_ON_ITS_WAY = "ContainerCreating"
 
 
 @dataclass(slots=True)
@@ -17,8 +19,24 @@ class ContainerFacts:
     ready: bool = False
     started: bool = False
     restarts: int = 0
-    state: dict[str, Any] = field(default_factory=lambda: waiting("ContainerCreating"))
+    state: dict[str, Any] = field(default_factory=lambda: waiting(_ON_ITS_WAY))
     last_state: dict[str, Any] = field(default_factory=dict)
+
+    def comes_back(self, known: ContainerStatus | None) -> None:
+        """The node has started anew and the container with it: what the API knew of it ended without a word."""
+        if known is None or not known.container_id:
+            return
+        self.restarts = known.restart_count + 1
+        state = known.state
+        started = (state.running or state.terminated or {}).get("startedAt", "")
+        self.last_state = terminated(255, "Unknown", started, started, known.container_id)
+
+    @property
+    def troubled(self) -> bool:
+        """Not running, and not merely on its way up."""
+        if "terminated" in self.state:
+            return True
+        return "waiting" in self.state and self.state["waiting"]["reason"] != _ON_ITS_WAY
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -32,6 +50,11 @@ class ContainerFacts:
             "state": self.state,
             "lastState": self.last_state,
         }
+
+
+def known_facts(pod: Pod) -> dict[str, ContainerStatus]:
+    """What the API says of the pod's containers, by name."""
+    return {known.name: known for known in pod.status.container_statuses or ()}
 
 
 def waiting(reason: str, message: str = "") -> dict[str, Any]:
@@ -54,9 +77,8 @@ def terminated(code: int, reason: str, started_at: str, finished_at: str, contai
     }
 
 
-def phase_of(containers: Iterable[ContainerFacts], restart_policy: str) -> str:
+def phase_of(facts: Sequence[ContainerFacts], restart_policy: str) -> str:
     """Pending, Running, Succeeded or Failed, by the kubelet's rules."""
-    facts = list(containers)
     if any("waiting" in fact.state and not fact.restarts and not fact.last_state for fact in facts):
         return "Pending"
     ended = [fact.state["terminated"]["exitCode"] for fact in facts if "terminated" in fact.state]
@@ -68,43 +90,36 @@ def phase_of(containers: Iterable[ContainerFacts], restart_policy: str) -> str:
     return "Running"
 
 
-def pod_status(
-    pod: Pod, facts: list[ContainerFacts], *, pod_ip: str, host_ip: str, started_at: str, now: str, terminating: bool
-) -> dict[str, Any]:
-    """The whole status object. now: the time that a condition which changes gets."""
-    phase = phase_of(facts, pod.spec.restart_policy or "Always")
+def is_ready(facts: Sequence[ContainerFacts], terminating: bool) -> bool:
+    """Whether the pod may be sent requests."""
+    return bool(facts) and not terminating and all(fact.ready for fact in facts)
+
+
+def conditions(
+    pod: Pod, facts: Sequence[ContainerFacts], before: Mapping[str, tuple[str, str]], now: str, terminating: bool
+) -> list[dict[str, Any]]:
+    """The pod's conditions.
+
+    before: type -> (status, transition time) as last said.  now: the time that one which changes gets.
+    """
+    ready = is_ready(facts, terminating)
     unready = [fact.container.name for fact in facts if not fact.ready]
-    ready = not unready and phase == "Running" and not terminating
-    why = None if ready else ("PodCompleted" if phase == "Succeeded" else "ContainersNotReady")
-    message = None if ready or not unready else f"containers with unready status: [{' '.join(unready)}]"
-    conditions = [
-        _condition(pod, "PodScheduled", True, now),
-        _condition(pod, "Initialized", True, now),
-        _condition(pod, "ContainersReady", ready, now, why, message),
-        _condition(pod, "Ready", ready, now, why, message),
+    finished = phase_of(facts, pod.spec.restart_policy or "Always") in ("Succeeded", "Failed")
+    why = {} if ready else {"reason": "PodCompleted" if finished else "ContainersNotReady"}
+    if unready and not finished:
+        why["message"] = f"containers with unready status: [{' '.join(unready)}]"
+    elif terminating and not ready:
+        why = {"reason": "Terminating", "message": "the pod is going away"}
+    told: list[tuple[str, bool, dict[str, str]]] = [
+        ("PodScheduled", True, {}),
+        ("Initialized", True, {}),
+        ("ContainersReady", ready, why),
+        ("Ready", ready, why),
     ]
-    return {
-        "phase": phase,
-        "conditions": conditions,
-        "hostIP": host_ip,
-        "podIP": pod_ip,
-        "podIPs": [{"ip": pod_ip}],
-        "startTime": started_at,
-        "qosClass": pod.status.qos_class or "BestEffort",
-        "containerStatuses": [fact.to_json() for fact in facts],
-    }
-
-
-def _condition(
-    pod: Pod, kind: str, holds: bool, now: str, reason: str | None = None, message: str | None = None
-) -> dict[str, Any]:
-    """A condition that keeps its transition time while its status stays."""
-    status = "True" if holds else "False"
-    old = next((c for c in pod.status.conditions or () if c.type == kind), None)
-    when = old.last_transition_time if old is not None and old.status == status else now
-    out: dict[str, Any] = {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": when}
-    if reason:
-        out["reason"] = reason
-    if message:
-        out["message"] = message
+    out = []
+    for kind, holds, extra in told:
+        text = "True" if holds else "False"
+        old, since = before.get(kind, ("", ""))
+        when = since if since and old == text else now
+        out.append({"type": kind, "status": text, "lastProbeTime": None, "lastTransitionTime": when, **extra})
     return out

@@ -10,7 +10,8 @@ class AppContext:
     """Handed to every built-in image.
 
     address: where it listens (behind the sidecar in a meshed pod).  ports: its containerPorts, possibly none.
-    volume_dir: the first mounted volume's directory, else one of the container's own.
+    volume_dir: the first mounted volume's directory, else one of the container's own, which need not exist yet.
+    volumes: mountPath -> directory.
     """
 
     pod_name: str
@@ -22,6 +23,7 @@ class AppContext:
     address: str
     ports: tuple[int, ...]
     volume_dir: Path
+    volumes: Mapping[str, Path] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
 

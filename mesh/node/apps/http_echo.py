@@ -7,6 +7,8 @@ from aiohttp import web
 from mesh.node.apps.context import AppContext, BadSetting
 from mesh.node.apps.serving import Servable
 
+DEFAULT_PORT = 5678
+
 
 def options(args: Sequence[str]) -> dict[str, str]:
     """`-text=hi`, `-text hi` and `--text=hi` alike. Raises BadSetting."""
@@ -25,11 +27,14 @@ def options(args: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def listen_port(args: Sequence[str]) -> int:
-    """The port of `-listen :5678`; 5678 without one. Raises BadSetting."""
-    text = options(args).get("listen", ":5678").rpartition(":")[2]
+def listen_port(args: Sequence[str]) -> int | None:
+    """The port of `-listen :5678`; None without one. Raises BadSetting."""
+    listen = options(args).get("listen")
+    if listen is None:
+        return None
+    text = listen.rpartition(":")[2]
     if not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise BadSetting(f"argument -listen={text!r}: use :PORT")
+        raise BadSetting(f"argument -listen={listen}: use -listen=:PORT")
     return int(text)
 
 
