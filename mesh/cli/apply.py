@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mesh.api import errors
+from mesh.api import errors, scheme
 from mesh.cli import manifests, output, rest
 from mesh.cli.errors import UserError
 from mesh.cli.state import choose
@@ -54,6 +54,11 @@ def apply_manifests(api_url: str, objects: Sequence[manifests.Manifest], namespa
     return done
 
 
+def named(kind: scheme.Kind) -> str:
+    """`deployment.apps`, as kubectl prints it."""
+    return f"{kind.singular}.{kind.group}" if kind.group else kind.singular
+
+
 def refusal(manifest: manifests.Manifest, error: errors.ApiError) -> str:
     """One line that names file, object and every field that is wrong."""
     if isinstance(error, errors.Invalid):
@@ -80,11 +85,11 @@ def apply_one(server: rest.Rest, manifest: manifests.Manifest, namespace: str | 
             live = server.call("GET", path)
             patch = three_way(_last(live), wanted, live)
             if not patch:
-                return Applied(kind.resource, manifest.name, "unchanged", manifest.source)
+                return Applied(named(kind), manifest.name, "unchanged", manifest.source)
             after = server.call("PATCH", path + "?fieldManager=mesh", patch, MERGE)
             same = after["metadata"].get("resourceVersion") == live["metadata"].get("resourceVersion")
             _warn(server, manifest)
-            return Applied(kind.resource, manifest.name, "unchanged" if same else "configured", manifest.source)
+            return Applied(named(kind), manifest.name, "unchanged" if same else "configured", manifest.source)
         except errors.Conflict:
             if attempt == TRIES - 1:
                 raise
@@ -95,7 +100,7 @@ def apply_one(server: rest.Rest, manifest: manifests.Manifest, namespace: str | 
                 query = "?fieldManager=mesh&fieldValidation=Strict"
                 server.call("POST", rest.collection_path(kind, target, version) + query, wanted)
                 _warn(server, manifest)
-                return Applied(kind.resource, manifest.name, "created", manifest.source)
+                return Applied(named(kind), manifest.name, "created", manifest.source)
             except errors.AlreadyExists:
                 continue
     raise AssertionError("unreachable: the last attempt returns or raises")

@@ -7,6 +7,7 @@ import typer
 
 from mesh.api import errors, scheme
 from mesh.cli import output, rest
+from mesh.cli.apply import named
 from mesh.cli.errors import UserError
 from mesh.cli.state import choose
 
@@ -70,7 +71,7 @@ def show(
     items: list[dict[str, Any]] = found.get("items", []) if not name else [found]
     if form is Form.name:
         for item in items:
-            output.data(f"{kind.singular}{'.' + kind.group if kind.group else ''}/{item['metadata']['name']}")
+            output.data(f"{named(kind)}/{item['metadata']['name']}")
     else:
         whole = found if name else {"apiVersion": "v1", "kind": "List", "items": [_typed(i, kind) for i in items]}
         (output.as_json if form is Form.json else output.as_yaml)(whole)

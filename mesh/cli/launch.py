@@ -19,6 +19,7 @@ from typing import IO, Any
 from mesh.cli import manifests, readiness, rest, state
 from mesh.cli.apply import apply_manifests
 from mesh.cli.errors import UserError
+from mesh.cli.judging import judge
 from mesh.emulator.settings import Settings
 from mesh.node.addresses import Plan
 
@@ -53,11 +54,12 @@ def start(options: UpOptions, progress: Progress) -> state.State:
     """
     state.check_name(options.name)
     objects = manifests.read(options.files) if options.files else []
+    judge(objects)
     if any(running.name == options.name for running in state.running()):
         raise UserError(f"a mesh named {options.name!r} is running; stop it with: mesh down --name {options.name}", 1)
     images = parse_images(options.images)
     where = Path(options.state_dir) if options.state_dir else fresh_folder(options.name)
-    lock, block = take_block()
+    lock, block = take_block(where)
     try:
         settings = Settings(
             name=options.name,
@@ -137,17 +139,32 @@ def fresh_folder(name: str) -> Path:
     return where
 
 
-def take_block() -> tuple[IO[bytes], int]:
-    """The first block of addresses that no other mesh on this machine holds, and the lock that holds it."""
+def take_block(where: Path) -> tuple[IO[bytes], int]:
+    """The first block of addresses that no other mesh on this machine holds, and the lock that holds it.
+
+    Objects that were kept carry addresses of their block, so a kept state comes up in the same block again.
+    """
+    kept = where / "block"
+    try:
+        blocks: Sequence[int] = [int(kept.read_text())]
+    except (OSError, ValueError):
+        blocks = range(8)
     folder = Path(tempfile.gettempdir()) / f"loopmesh-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    for block in range(8):
+    for block in blocks:
         lock = open(folder / f"block-{block}.lock", "ab")  # noqa: SIM115 - the control process inherits it
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock, block
         except OSError:
             lock.close()
+            continue
+        where.mkdir(parents=True, exist_ok=True)
+        kept.write_text(f"{block}\n")
+        return lock, block
+    if len(blocks) == 1:
+        raise UserError(
+            f"--state {where}: its addresses (block {blocks[0]}) are in use by another mesh; stop that one", 1
+        )
     raise UserError("eight meshes run on this machine already; stop one with: mesh down", 1)
 
 
