@@ -33,19 +33,13 @@ ClusterLoadAssignment = Any
 
 def cluster(target: Target, service: ServiceView | None) -> Cluster:
     """The Cluster of a target; endpoints come separately."""
-    threshold = circuit_breaker_pb2.CircuitBreakers.Thresholds(
-        max_connections=_number(UNLIMITED),
-        max_pending_requests=_number(UNLIMITED),
-        max_requests=_number(UNLIMITED),
-        max_retries=_number(UNLIMITED),
-    )
     return cluster_pb2.Cluster(
         name=target.name,
         type=cluster_pb2.Cluster.EDS,
         eds_cluster_config=cluster_pb2.Cluster.EdsClusterConfig(eds_config=ads()),
         connect_timeout=duration_pb2.Duration(seconds=CONNECT_TIMEOUT_S),
         lb_policy=cluster_pb2.Cluster.ROUND_ROBIN,
-        circuit_breakers=circuit_breaker_pb2.CircuitBreakers(thresholds=[threshold]),
+        circuit_breakers=_no_limits(),
         metadata=_services([_name(target.host, service)]),
     )
 
@@ -76,15 +70,7 @@ def inbound_cluster(port: int, services: Iterable[ServiceName] = ()) -> Cluster:
         type=cluster_pb2.Cluster.EDS,
         eds_cluster_config=cluster_pb2.Cluster.EdsClusterConfig(eds_config=ads()),
         connect_timeout=duration_pb2.Duration(seconds=CONNECT_TIMEOUT_S),
-        circuit_breakers=circuit_breaker_pb2.CircuitBreakers(
-            thresholds=[
-                circuit_breaker_pb2.CircuitBreakers.Thresholds(
-                    max_connections=_number(UNLIMITED),
-                    max_pending_requests=_number(UNLIMITED),
-                    max_requests=_number(UNLIMITED),
-                )
-            ]
-        ),
+        circuit_breakers=_no_limits(),
         metadata=_services(services),
     )
 
@@ -150,5 +136,9 @@ def _services(names: Iterable[ServiceName]) -> Any:
     return base_pb2.Metadata(filter_metadata={"istio": services})
 
 
-def _number(value: int) -> Any:
-    return wrappers_pb2.UInt32Value(value=value)
+def _no_limits() -> Any:
+    many = wrappers_pb2.UInt32Value(value=UNLIMITED)
+    threshold = circuit_breaker_pb2.CircuitBreakers.Thresholds(
+        max_connections=many, max_pending_requests=many, max_requests=many, max_retries=many
+    )
+    return circuit_breaker_pb2.CircuitBreakers(thresholds=[threshold])
