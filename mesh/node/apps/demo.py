@@ -17,7 +17,7 @@ import orjson
 from aiohttp import web
 
 from mesh.node.apps.context import AppContext, BadSetting
-from mesh.node.apps.serving import Servable, port_of
+from mesh.node.apps.serving import Servable, go_on, port_of
 
 PROBE_PORT, METRICS_PORT = 8086, 9101
 MAX_DELAY_S = 60.0
@@ -26,17 +26,35 @@ MAX_CHUNKS = 100_000
 _PIECE = b"x" * 65536
 
 
-def _number(env: Mapping[str, str], name: str, least: float, most: float) -> float:
-    text = env.get(name) or "0"
+class Outside(ValueError):
+    """A number that is none, or too small or too large; `str()` says what is wanted."""
+
+
+def number(text: str, least: float, most: float) -> float:
+    """The number that a user wrote. Raises Outside."""
     try:
         value = float(text)
     except ValueError:
-        raise BadSetting(
-            f"environment variable {name}={text!r}: a number from {least:g} to {most:g} is wanted"
-        ) from None
+        raise Outside(f"{text!r} is not a number; {least:g} to {most:g} is wanted") from None
     if not least <= value <= most:
-        raise BadSetting(f"environment variable {name}={text!r}: outside {least:g} to {most:g}")
+        raise Outside(f"{text!r} is outside {least:g} to {most:g}")
     return value
+
+
+def whole(text: str, least: int, most: int) -> int:
+    """The whole number that a user wrote. Raises Outside."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 12:
+        raise Outside(f"{text!r} is not a whole number from {least} to {most}")
+    if not least <= int(text) <= most:
+        raise Outside(f"{text!r} is outside {least} to {most}")
+    return int(text)
+
+
+def _setting(env: Mapping[str, str], name: str, most: float) -> float:
+    try:
+        return number(env.get(name) or "0", 0, most)
+    except Outside as error:
+        raise BadSetting(f"environment variable {name}: {error}") from None
 
 
 class Demo:
@@ -45,9 +63,9 @@ class Demo:
     def __init__(self, env: Mapping[str, str], ctx: AppContext) -> None:
         self.ctx = ctx
         self.version = env.get("VERSION") or ctx.labels.get("version", "unknown")
-        self.latency_s = _number(env, "LATENCY_MS", 0, MAX_DELAY_S * 1000) / 1000
-        self.error_rate = _number(env, "ERROR_RATE", 0, 1)
-        self.ready_at = time.monotonic() + _number(env, "READY_DELAY_S", 0, 3600)
+        self.latency_s = _setting(env, "LATENCY_MS", MAX_DELAY_S * 1000) / 1000
+        self.error_rate = _setting(env, "ERROR_RATE", 1)
+        self.ready_at = time.monotonic() + _setting(env, "READY_DELAY_S", 3600)
         self.answer = f"Host: {ctx.pod_name}, Version: {self.version}\n".encode()
         self.served: Counter[int] = Counter()
 
@@ -81,7 +99,7 @@ class Demo:
         if tool is not None:
             try:
                 return await tool(request, rest)
-            except ValueError as error:
+            except Outside as error:
                 return web.Response(status=400, text=f"{path}: {error}\n")
         # Rules rewrite and prefix paths: any other path answers as `/` does.
         return web.Response(body=self.answer, content_type="text/plain")
@@ -93,6 +111,7 @@ class Demo:
         return web.Response(status=200 if known else 404, text="ok\n" if known else "not found\n")
 
     async def echo(self, request: web.BaseRequest) -> web.Response:
+        await go_on(request)
         digest, size = hashlib.sha256(), 0
         async for piece in request.content.iter_any():
             digest.update(piece)
@@ -109,20 +128,16 @@ class Demo:
         return web.Response(body=orjson.dumps(seen), content_type="application/json")
 
     async def status(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
-        code = int(rest)
-        if not 200 <= code <= 599:
-            raise ValueError("a status from 200 to 599 is wanted")
+        code = whole(rest, 200, 599)
         text = "" if code in (204, 304) else f"{code} from {self.ctx.pod_name}, Version: {self.version}\n"
         return web.Response(status=code, text=text)
 
     async def delay(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
-        await asyncio.sleep(min(max(float(rest), 0.0), MAX_DELAY_S))
+        await asyncio.sleep(number(rest, 0, MAX_DELAY_S))
         return web.Response(body=self.answer, content_type="text/plain")
 
     async def bytes(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
-        left = int(rest)
-        if not 0 <= left <= MAX_BYTES:
-            raise ValueError(f"0 to {MAX_BYTES} bytes are served")
+        left = whole(rest, 0, MAX_BYTES)
         answer = web.StreamResponse(headers={"content-type": "application/octet-stream"})
         answer.content_length = left
         await answer.prepare(request)
@@ -133,30 +148,35 @@ class Demo:
         return answer
 
     async def stream(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
-        chunks = min(max(int(request.query.get("chunks", "10")), 0), MAX_CHUNKS)
-        pause_s = min(max(float(request.query.get("interval_ms", "100")), 0.0) / 1000, MAX_DELAY_S)
+        chunks = whole(request.query.get("chunks", "10"), 0, MAX_CHUNKS)
+        pause_s = number(request.query.get("interval_ms", "100"), 0, MAX_DELAY_S * 1000) / 1000
         answer = web.StreamResponse(headers={"content-type": "text/plain"})
         answer.enable_chunked_encoding()
         await answer.prepare(request)
-        for number in range(chunks):
-            if number:
+        for sent in range(chunks):
+            if sent:
                 await asyncio.sleep(pause_s)
-            await answer.write(b"chunk %d of %d from %s\n" % (number + 1, chunks, self.ctx.pod_name.encode()))
+            await answer.write(b"chunk %d of %d from %s\n" % (sent + 1, chunks, self.ctx.pod_name.encode()))
         await answer.write_eof()
         return answer
 
     def metrics(self) -> web.Response:
-        app = self.ctx.labels.get("app", self.ctx.container_name)
+        app, version = _label(self.ctx.labels.get("app", self.ctx.container_name)), _label(self.version)
         lines = [
             "# HELP http_requests_total Requests answered by this pod.",
             "# TYPE http_requests_total counter",
         ]
         for code, count in sorted(self.served.items()):
-            lines.append(f'http_requests_total{{app="{app}",version="{self.version}",code="{code}"}} {count}')
+            lines.append(f'http_requests_total{{app="{app}",version="{version}",code="{code}"}} {count}')
         return web.Response(
             body=("\n".join(lines) + "\n").encode(),
             headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"},
         )
+
+
+def _label(value: str) -> str:
+    """A label's value as the Prometheus text format writes it."""
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def build(env: Mapping[str, str], ctx: AppContext) -> Servable:
