@@ -108,11 +108,14 @@ def _backend_from_v1(backend: Any) -> Any:
 
 def _paths(spec: Json) -> list[Json]:
     found: list[Json] = []
-    for rule in spec.get("rules") or ():
-        http = rule.get("http") if isinstance(rule, dict) else None
-        paths = http.get("paths") if isinstance(http, dict) else None
-        found += [path for path in paths or () if isinstance(path, dict)]
+    for rule in _dicts(spec.get("rules")):
+        http = rule.get("http")
+        found += _dicts(http.get("paths")) if isinstance(http, dict) else []
     return found
+
+
+def _dicts(value: Any) -> list[Json]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def converted(kind: Kind, obj: Json, api_version: str) -> Json:

@@ -33,13 +33,13 @@ _TEXT = {
     "ObjectFieldSelector": "apiVersion fieldPath",
     "VolumeMount": "name mountPath subPath readOnly mountPropagation! subPathExpr! recursiveReadOnly!",
     "Probe": "httpGet:HTTPGetAction tcpSocket:TCPSocketAction exec! grpc! initialDelaySeconds periodSeconds "
-    "timeoutSeconds successThreshold failureThreshold terminationGracePeriodSeconds!",
+    "timeoutSeconds successThreshold failureThreshold terminationGracePeriodSeconds",
     "HTTPGetAction": "path port host! scheme httpHeaders:HTTPHeader",
     "HTTPHeader": "name value",
     "TCPSocketAction": "port host!",
     "Toleration": "key operator value effect tolerationSeconds",
     "HostAlias": "ip hostnames",
-    "Volume": "name emptyDir hostPath! persistentVolumeClaim! configMap! secret! projected! downwardAPI! nfs! csi! "
+    "Volume": "name emptyDir hostPath persistentVolumeClaim configMap! secret! projected! downwardAPI! nfs! csi! "
     "ephemeral! image! awsElasticBlockStore! azureDisk! azureFile! cephfs! cinder! fc! flexVolume! flocker! "
     "gcePersistentDisk! gitRepo! glusterfs! iscsi! photonPersistentDisk! portworxVolume! quobyte! rbd! scaleIO! "
     "storageos! vsphereVolume!",

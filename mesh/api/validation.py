@@ -13,6 +13,7 @@ from mesh.api import validation_routerule
 from mesh.api.errors import Cause, Invalid, invalid, required
 from mesh.api.meta import Object
 from mesh.api.scheme import Kind
+from mesh.api.traffic import RouteRule, RouteRuleStatus
 from mesh.api.validation_ingress import ingress_causes
 from mesh.api.validation_meta import meta_causes
 from mesh.api.validation_pod import pod_causes, pod_update_causes
@@ -32,10 +33,15 @@ _WANTED = {
 }
 
 
+class _AroundRule(Object):
+    """A RouteRule without its spec, whose types its own rules read, in the words of that kind."""
+
+    status: RouteRuleStatus | None = None
+
+
 def shape_causes(kind: Kind, obj: Json) -> list[Cause]:
     """Fields whose type does not fit the kind's model, by path."""
-    # The rules of a RouteRule read the types of its spec themselves, in the words of that kind.
-    model = Object if kind.kind == "RouteRule" else kind.model
+    model = _AroundRule if kind.kind == "RouteRule" else kind.model
     try:
         model.model_validate(obj, strict=True)
     except ValidationError as error:
@@ -55,6 +61,17 @@ def update_causes(kind: Kind, obj: Json, old: Json) -> list[Cause]:
     found = create_causes(kind, obj)
     rules = _UPDATE_RULES.get(kind.kind)
     return found if rules is None else [*found, *rules(obj, old)]
+
+
+def all_causes(kind: Kind, obj: Json, old: Json | None, shape: list[Cause]) -> list[Cause]:
+    """The causes of shape and of the rules together. old: what is stored, None for a new object."""
+    try:
+        rules = create_causes(kind, obj) if old is None else update_causes(kind, obj, old)
+    except (TypeError, ValueError, AttributeError, KeyError):
+        if not shape:
+            raise
+        return shape  # a rule stumbled over a field that is named already; with that mended it can be asked
+    return [*shape, *rules]
 
 
 def refuse_if(kind: Kind, obj: Json, causes: list[Cause], now: bool = True) -> None:
@@ -101,7 +118,14 @@ def _once(causes: list[Cause]) -> list[Cause]:
 
 
 def _routerule(obj: Json) -> list[Cause]:
-    return validation_routerule.causes(obj, obj["metadata"].get("namespace") or "default")
+    found = validation_routerule.causes(obj, obj["metadata"].get("namespace") or "default")
+    if found:
+        return found
+    try:
+        RouteRule.model_validate(obj)
+    except ValidationError as error:
+        return _told(error)  # what its rules read more kindly than the model does, such as a null in a list
+    return []
 
 
 _RULES: dict[str, Callable[[Json], list[Cause]]] = {

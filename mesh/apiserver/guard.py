@@ -12,7 +12,7 @@ from mesh.runtime.net import is_loopback
 
 def check(host: str | None, origin: str | None) -> None:
     """Raises Forbidden unless both headers, where present, name this machine's loopback."""
-    if host and not is_loopback(_without_port(host)):
+    if host and not is_loopback(_without_port(host).lower()):
         raise Forbidden(f'Host "{host[:100]}": only loopback names (127.0.0.1, localhost) are served')
     if origin is None:
         return

@@ -93,7 +93,7 @@ class Registry:
         validation.refuse_if(kind, obj, shape, validation.needs_shape(shape))
         admission.prepare_create(kind, obj, rfc3339(self.clock.wall()), self.rng)
         defaults.apply(kind, obj, api_version or kind.api_version)
-        validation.refuse_if(kind, obj, [*shape, *validation.create_causes(kind, obj)])
+        validation.refuse_if(kind, obj, validation.all_causes(kind, obj, None, shape))
         self._check_namespace(kind, obj["metadata"].get("namespace") or "")
         for _ in range(_GENERATED_NAME_TRIES):
             try:
@@ -126,7 +126,7 @@ class Registry:
         if obj == old:
             return old_record
         admission.check_binding(kind, obj, old)
-        validation.refuse_if(kind, obj, [*shape, *validation.update_causes(kind, obj, old)])
+        validation.refuse_if(kind, obj, validation.all_causes(kind, obj, old, shape))
         admission.count_generation(kind, obj, old)
         return self._write(kind, obj, old_record, dry_run)
 

@@ -139,15 +139,15 @@ def _ingress(obj: Json, wall_s: float) -> list[Any]:
 def _node(obj: Json, wall_s: float) -> list[Any]:
     meta, status = obj["metadata"], _status(obj)
     info = status.get("nodeInfo") or {}
-    ready = {condition["type"]: condition for condition in status.get("conditions") or ()}.get("Ready")
-    word = "Unknown" if ready is None else "Ready" if ready["status"] == "True" else "NotReady"
+    ready = {condition.get("type"): condition for condition in status.get("conditions") or ()}.get("Ready")
+    word = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
     if _spec(obj).get("unschedulable"):
         word += ",SchedulingDisabled"
     role_prefix = "node-role.kubernetes.io/"
     roles = [key[len(role_prefix) :] for key in sorted(meta.get("labels") or {}) if key.startswith(role_prefix)]
     if other := (meta.get("labels") or {}).get("kubernetes.io/role"):
         roles.append(other)
-    addresses = {address["type"]: address["address"] for address in status.get("addresses") or ()}
+    addresses = {address.get("type"): address.get("address") for address in status.get("addresses") or ()}
     return [meta["name"], word, ",".join(roles) or "<none>", age(obj, wall_s), info.get("kubeletVersion", ""),
             addresses.get("InternalIP", "<none>"), addresses.get("ExternalIP", "<none>"),
             info.get("osImage") or "<unknown>", info.get("kernelVersion") or "<unknown>",

@@ -13,6 +13,7 @@ from mesh.apiserver.guard import check
         ("127.0.0.1", None, True),
         ("127.18.0.1:30000", None, True),
         ("localhost:8001", None, True),
+        ("LocalHost:8001", None, True),
         ("[::1]:8001", None, True),
         (None, None, True),
         ("evil.example:8001", None, False),
