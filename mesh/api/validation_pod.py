@@ -1,6 +1,6 @@
 """What is wrong with a pod, or with the pod template of a workload?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mesh.api.errors import Cause, forbidden, invalid, not_supported, required
@@ -33,13 +33,17 @@ def pod_causes(pod: Json) -> list[Cause]:
     return pod_spec_causes(pod.get("spec"), "spec")
 
 
-def template_causes(template: Any, path: str) -> list[Cause]:
-    """Everything wrong with a workload's template: its pods must be restarted always."""
+def template_causes(template: Any, path: str, claims: Any = None) -> list[Cause]:
+    """Everything wrong with a workload's template: its pods must be restarted always.
+
+    claims: a StatefulSet's volumeClaimTemplates; each is a volume of every pod.
+    """
     if not isinstance(template, dict):
         return []
     meta, spec = template.get("metadata"), template.get("spec")
     found = label_causes(meta.get("labels"), f"{path}.metadata.labels") if isinstance(meta, dict) else []
-    found += pod_spec_causes(spec, f"{path}.spec")
+    names = {str((claim.get("metadata") or {}).get("name")) for claim in _items(claims)}
+    found += pod_spec_causes(spec, f"{path}.spec", names)
     if isinstance(spec, dict) and spec.get("restartPolicy") in ("OnFailure", "Never"):
         found.append(not_supported(f"{path}.spec.restartPolicy", spec["restartPolicy"], ["Always"]))
     return found
@@ -53,8 +57,8 @@ def pod_update_causes(pod: Json, old: Json) -> list[Cause]:
     return [forbidden("spec", f"a pod that exists can change only spec.{allowed} (tolerations can only be added)")]
 
 
-def pod_spec_causes(spec: Any, path: str) -> list[Cause]:
-    """Everything wrong with a pod spec."""
+def pod_spec_causes(spec: Any, path: str, claimed: Iterable[str] = ()) -> list[Cause]:
+    """Everything wrong with a pod spec. claimed: names of volumes that come from elsewhere."""
     if not isinstance(spec, dict):
         return []
     containers = _items(spec.get("containers"))
@@ -67,7 +71,7 @@ def pod_spec_causes(spec: Any, path: str) -> list[Cause]:
     names: set[str] = set()
     for field in ("initContainers", "containers"):
         for index, container in enumerate(_items(spec.get(field))):
-            found += _container(container, f"{path}.{field}[{index}]", names, volumes)
+            found += _container(container, f"{path}.{field}[{index}]", names, volumes | set(claimed))
     found += _choice(spec, path, "restartPolicy", _RESTART)
     found += _choice(spec, path, "dnsPolicy", _DNS)
     found += not_negative(spec, path, "terminationGracePeriodSeconds", "activeDeadlineSeconds")

@@ -28,7 +28,7 @@ def workload_causes(workload: Json) -> list[Cause]:
         return []
     found = list(_selector(spec))
     found += not_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
-    found += template_causes(spec.get("template"), "spec.template")
+    found += template_causes(spec.get("template"), "spec.template", spec.get("volumeClaimTemplates"))
     if workload["kind"] == "Deployment":
         found += _deployment(spec)
     if workload["kind"] == "StatefulSet":
