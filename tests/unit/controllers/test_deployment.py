@@ -154,3 +154,20 @@ async def test_the_steps_are_told_as_events(world: World) -> None:
     (rs,) = await world.all(ReplicaSet)
     told = [e.message for e in await world.events() if e.reason == "ScalingReplicaSet"]
     assert told == [f"Scaled up replica set {rs.name} from 0 to 2", f"Scaled down replica set {rs.name} from 2 to 1"]
+
+
+async def test_a_set_that_the_cache_does_not_show_yet_still_counts(world: World) -> None:
+    """Two images in quick succession, while news of ReplicaSets is held back: never more than the surge."""
+    await world.apply(deployment(replicas=3))
+    await world.settle()
+    for name in ("v2", "v3"):
+        await world.patch(Deployment, "web", image(name))
+        for _ in range(3):
+            for tap in world.taps:
+                if tap.cls is not ReplicaSet:
+                    tap.let()
+            await world.work()
+            world.clock.at += 0.1
+    assert sum(rs.spec.replicas for rs in await world.all(ReplicaSet)) <= 4
+    await world.settle()
+    assert (await images(world), len(await world.all(Pod))) == ({"v3"}, 3)

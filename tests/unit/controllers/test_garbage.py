@@ -89,3 +89,33 @@ async def test_a_kind_that_nobody_knows_is_left_alone(world: World) -> None:
     await world.apply(pod)
     await world.settle()
     assert [p.name for p in await world.all(Pod)] == ["kept"]
+
+
+async def test_an_owner_that_the_cache_does_not_show_yet_is_not_absent(world: World) -> None:
+    await up(world)
+    (rs,) = await world.all(ReplicaSet)
+    await world.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {"name": "late", "namespace": "default"},
+            "spec": {**rs.spec.model_dump(by_alias=True, exclude_none=True), "replicas": 0},
+        }
+    )
+    late = await world.get(ReplicaSet, "late")
+    reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "late", "uid": late.metadata.uid}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "kept", "ownerReferences": [reference]},
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }
+    await world.apply(pod)
+    for _ in range(5):
+        for tap in world.taps:
+            if tap.cls is not ReplicaSet:
+                tap.let()
+        await world.work()
+        world.clock.at += 0.2
+    kept = await world.get(Pod, "kept")
+    assert (kept.metadata.owner_references[0].uid, kept.metadata.deletion_timestamp) == (late.metadata.uid, None)

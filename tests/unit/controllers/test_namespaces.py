@@ -17,6 +17,9 @@ async def test_a_namespace_goes_with_its_contents(world: World) -> None:
 
     await world.client.delete(Namespace, "lab")
     assert (await world.get(Namespace, "lab", None)).status.phase == "Terminating"
+    await world.settle(kubelet=False)
+    assert all(pod.metadata.deletion_timestamp for pod in await world.all(Pod, "lab"))
+    assert (await world.get(Namespace, "lab", None)).status.phase == "Terminating"
     await world.settle()
     assert "lab" not in {ns.name for ns in (await world.client.list(Namespace)).items}
     for kind in (Deployment, ReplicaSet, Pod, Service, EndpointSlice):

@@ -101,3 +101,22 @@ async def test_another_schedulers_pod_is_left_alone(world: World) -> None:
     await world.settle()
     (pod,) = await world.all(Pod)
     assert (pod.spec.node_name, pod.status.conditions) == (None, None)
+
+
+async def test_room_that_was_left_is_filled_again(world: World) -> None:
+    def pod(name: str) -> dict[str, Any]:
+        spec = {"containers": [{"name": "c", "image": "i"}]}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+    for number in range(4):
+        await world.apply(pod(f"a{number}"))
+    await world.settle()
+    for one in await world.all(Pod):
+        if one.spec.node_name == "node-1":
+            await world.client.delete(Pod, one.name, "default", grace_period_s=0)
+    await world.settle()
+    assert await world.spread() == {"node-2": 2}
+    for number in range(2):
+        await world.apply(pod(f"b{number}"))
+    await world.settle()
+    assert await world.spread() == {"node-1": 2, "node-2": 2}
