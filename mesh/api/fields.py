@@ -32,8 +32,13 @@ def findings(kind: Kind, obj: Json, api_version: str) -> Findings:
     name = type_of(kind.kind, api_version)
     if name is None:
         return Findings()
-    met = list(_walk(obj, name, ""))
-    return Findings(tuple(path for path, known in met if not known), tuple(path for path, known in met if known))
+    unknown, idle = [], []
+    for field in walk(obj, name):
+        if not field.known:
+            unknown.append(field.path)
+        elif not field.executed and _means_something(field):
+            idle.append(field.path)
+    return Findings(tuple(unknown), tuple(idle))
 
 
 def judge(kind: Kind, found: Findings, api_version: str, field_validation: str) -> list[str]:
@@ -57,27 +62,35 @@ def judge(kind: Kind, found: Findings, api_version: str, field_validation: str) 
     return warnings
 
 
-def _walk(value: Any, type_name: str, path: str) -> Iterator[tuple[str, bool]]:
-    """(path, known) of each field that is unknown, or known and not executed."""
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field that an object has. type_name: of the object that it stands in."""
+
+    path: str
+    type_name: str
+    key: str
+    value: Any
+    known: bool
+    executed: bool
+
+
+def walk(value: Any, type_name: str, path: str = "") -> Iterator[Field]:
+    """Every field of a value of that type, and of the values in it as far as their types are known."""
     if isinstance(value, list):
         for position, item in enumerate(value):
-            yield from _walk(item, type_name, f"{path}[{position}]")
+            yield from walk(item, type_name, f"{path}[{position}]")
         return
     if not isinstance(value, dict):
         return
     fields = TYPES[type_name]
     for key, item in value.items():
         where = f"{path}.{key}" if path else str(key)
-        inner = fields.get(key)
-        if inner is None:
-            yield where, False
-        elif not inner[1]:
-            if item not in (None, {}, [], "", False) and not _harmless(key, item):
-                yield where, True
-        elif inner[0]:
-            yield from _walk(item, inner[0], where)
+        inner, executed = fields.get(key, ("", False))
+        yield Field(where, type_name, key, item, key in fields, executed)
+        if inner and executed:
+            yield from walk(item, inner, where)
 
 
-def _harmless(key: str, value: Any) -> bool:
-    """Defaults that clients send back with a whole object."""
-    return key == "schedulerName" and value == "default-scheduler"
+def _means_something(field: Field) -> bool:
+    """False for empty values that clients send back with a whole object."""
+    return field.value not in (None, {}, [], "", False)

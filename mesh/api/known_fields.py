@@ -18,10 +18,10 @@ _TEXT = {
     "PodTemplateSpec": "metadata:ObjectMeta spec:PodSpec",
     "PodSpec": "containers:Container initContainers:Container! ephemeralContainers! volumes:Volume nodeName "
     "nodeSelector restartPolicy terminationGracePeriodSeconds serviceAccountName serviceAccount "
-    "automountServiceAccountToken hostname subdomain tolerations:Toleration affinity! dnsPolicy dnsConfig! "
-    "schedulerName! activeDeadlineSeconds! hostNetwork! hostPID! hostIPC! hostUsers! shareProcessNamespace! "
+    "automountServiceAccountToken hostname subdomain tolerations:Toleration affinity:Affinity dnsPolicy dnsConfig! "
+    "schedulerName activeDeadlineSeconds! hostNetwork! hostPID! hostIPC! hostUsers! shareProcessNamespace! "
     "securityContext! imagePullSecrets hostAliases:HostAlias! priorityClassName! priority preemptionPolicy "
-    "readinessGates! runtimeClassName! enableServiceLinks overhead! topologySpreadConstraints! "
+    "readinessGates! runtimeClassName! enableServiceLinks overhead! topologySpreadConstraints:TopologySpreadConstraint "
     "setHostnameAsFQDN! os schedulingGates! resourceClaims! resources!",
     "Container": "name image command args workingDir! ports:ContainerPort env:EnvVar envFrom! resources! "
     "resizePolicy! restartPolicy! volumeMounts:VolumeMount volumeDevices! livenessProbe:Probe "
@@ -39,6 +39,17 @@ _TEXT = {
     "TCPSocketAction": "port host!",
     "Toleration": "key operator value effect tolerationSeconds",
     "HostAlias": "ip hostnames",
+    "Affinity": "nodeAffinity:NodeAffinity podAffinity:PodAffinity podAntiAffinity:PodAffinity",
+    "NodeAffinity": "requiredDuringSchedulingIgnoredDuringExecution:NodeSelector "
+    "preferredDuringSchedulingIgnoredDuringExecution!",
+    "NodeSelector": "nodeSelectorTerms:NodeSelectorTerm",
+    "NodeSelectorTerm": "matchExpressions:LabelSelectorRequirement matchFields:LabelSelectorRequirement",
+    "PodAffinity": "requiredDuringSchedulingIgnoredDuringExecution:PodAffinityTerm "
+    "preferredDuringSchedulingIgnoredDuringExecution!",
+    "PodAffinityTerm": "labelSelector:LabelSelector namespaces topologyKey namespaceSelector:LabelSelector "
+    "matchLabelKeys! mismatchLabelKeys!",
+    "TopologySpreadConstraint": "maxSkew topologyKey whenUnsatisfiable labelSelector:LabelSelector minDomains! "
+    "nodeAffinityPolicy! nodeTaintsPolicy! matchLabelKeys!",
     "Volume": "name emptyDir hostPath persistentVolumeClaim configMap! secret! projected! downwardAPI! nfs! csi! "
     "ephemeral! image! awsElasticBlockStore! azureDisk! azureFile! cephfs! cinder! fc! flexVolume! flocker! "
     "gcePersistentDisk! gitRepo! glusterfs! iscsi! photonPersistentDisk! portworxVolume! quobyte! rbd! scaleIO! "
@@ -52,7 +63,7 @@ _TEXT = {
     "ReplicaSetSpec": "replicas minReadySeconds selector:LabelSelector template:PodTemplateSpec",
     "StatefulSetSpec": "replicas selector:LabelSelector template:PodTemplateSpec serviceName podManagementPolicy "
     "updateStrategy:StatefulSetUpdateStrategy volumeClaimTemplates revisionHistoryLimit minReadySeconds "
-    "persistentVolumeClaimRetentionPolicy ordinals!",
+    "persistentVolumeClaimRetentionPolicy ordinals",
     "StatefulSetUpdateStrategy": "type rollingUpdate:RollingUpdateStatefulSet",
     "RollingUpdateStatefulSet": "partition maxUnavailable!",
     "ServiceSpec": "type selector ports:ServicePort clusterIP clusterIPs externalName externalIPs! "

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from mesh.api import validation_routerule
-from mesh.api.errors import Cause, Invalid, invalid, required
+from mesh.api.errors import Cause, Invalid
 from mesh.api.meta import Object
+from mesh.api.parts import causes_of, part_causes
 from mesh.api.scheme import Kind
 from mesh.api.traffic import RouteRule, RouteRuleStatus
 from mesh.api.validation_ingress import ingress_causes
@@ -21,16 +22,6 @@ from mesh.api.validation_services import service_causes, service_update_causes
 from mesh.api.validation_workloads import workload_causes, workload_update_causes
 
 Json = dict[str, Any]
-_WANTED = {
-    "string_type": "text is needed here",
-    "int_type": "a whole number is needed here",
-    "int_parsing": "a whole number is needed here",
-    "bool_type": "true or false is needed here",
-    "list_type": "a list is needed here",
-    "dict_type": "an object is needed here",
-    "model_type": "an object is needed here",
-    "model_attributes_type": "an object is needed here",
-}
 
 
 class _AroundRule(Object):
@@ -42,11 +33,12 @@ class _AroundRule(Object):
 def shape_causes(kind: Kind, obj: Json) -> list[Cause]:
     """Fields whose type does not fit the kind's model, by path."""
     model = _AroundRule if kind.kind == "RouteRule" else kind.model
+    parts = part_causes(kind, obj)
     try:
         model.model_validate(obj, strict=True)
     except ValidationError as error:
-        return _told(error)
-    return []
+        return [*causes_of(error), *parts]
+    return parts
 
 
 def create_causes(kind: Kind, obj: Json) -> list[Cause]:
@@ -88,30 +80,6 @@ def needs_shape(causes: list[Cause]) -> bool:
     return any(cause.field in ("", "spec", "metadata") or cause.field.startswith("metadata.") for cause in causes)
 
 
-def _told(error: ValidationError) -> list[Cause]:
-    found: dict[str, Cause] = {}
-    for detail in error.errors(include_url=False):
-        path = _path(detail["loc"])
-        if path in found:
-            continue  # one of several forms that a value may have: the first says enough
-        if detail["type"] == "missing":
-            found[path] = required(path)
-        else:
-            value = detail["input"]
-            shown = value if isinstance(value, str | int | float | bool) else type(value).__name__
-            found[path] = invalid(path, shown, _WANTED.get(detail["type"], str(detail["msg"])))
-    return list(found.values())
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """`spec.ports[0].targetPort`. The name of a union's member, which pydantic appends, is no field."""
-    text = ""
-    steps = location[:-1] if location and location[-1] in ("int", "str") else location
-    for step in steps:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
-    return text
-
-
 def _once(causes: list[Cause]) -> list[Cause]:
     """Without repetitions, and one cause a field where the shape is wrong already."""
     return list(dict.fromkeys(causes))
@@ -124,7 +92,7 @@ def _routerule(obj: Json) -> list[Cause]:
     try:
         RouteRule.model_validate(obj)
     except ValidationError as error:
-        return _told(error)  # what its rules read more kindly than the model does, such as a null in a list
+        return causes_of(error)  # what its rules read more kindly than the model does, such as a null in a list
     return []
 
 

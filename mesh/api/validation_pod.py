@@ -15,6 +15,7 @@ from mesh.api.validation_names import (
     port_reference,
     quantity,
 )
+from mesh.api.validation_scheduling import scheduling_causes
 
 Json = dict[str, Any]
 _RESTART = ["Always", "OnFailure", "Never"]
@@ -82,6 +83,7 @@ def pod_spec_causes(spec: Any, path: str, claimed: Iterable[str] = ()) -> list[C
     found += label_causes(spec.get("nodeSelector"), f"{path}.nodeSelector")
     for index, toleration in enumerate(_items(spec.get("tolerations"))):
         found += _toleration(toleration, f"{path}.tolerations[{index}]")
+    found += scheduling_causes(spec, path)
     return found
 
 

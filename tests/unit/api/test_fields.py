@@ -31,8 +31,9 @@ def container(**more: Any) -> dict[str, Any]:
         pytest.param(container(securityContext={}, resources={}), [], [], id="empty-means-nothing"),
         pytest.param({"spec": {"hostNetwork": False}}, [], [], id="false-means-nothing"),
         pytest.param({"spec": {"hostNetwork": True}}, [], ["spec.hostNetwork"], id="true-means-something"),
-        pytest.param({"spec": {"schedulerName": "default-scheduler"}}, [], [], id="the-default-scheduler"),
-        pytest.param({"spec": {"schedulerName": "mine"}}, [], ["spec.schedulerName"], id="another-scheduler"),
+        pytest.param(
+            {"spec": {"affinity": {"nodeAffinity": {"x": 1}}}}, ["spec.affinity.nodeAffinity.x"], [], id="deep"
+        ),
         pytest.param({"metadata": {"labels": {"any": "x"}}, "status": {"any": 1}}, [], [], id="free-maps"),
         pytest.param({"spec": {"containers": "text"}}, [], [], id="wrong-shapes-are-judged-elsewhere"),
     ],

@@ -20,6 +20,7 @@ from mesh.client.base import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from mesh.runtime.clock import SystemClock
 from mesh.store import Store
 
+MUST = "requiredDuringSchedulingIgnoredDuringExecution"
 CONTAINER = {
     "name": "c",
     "image": "i",
@@ -33,6 +34,11 @@ POD = {
     "containers": [CONTAINER],
     "volumes": [{"name": "v", "emptyDir": {}}],
     "tolerations": [{"key": "k", "operator": "Exists"}],
+    "affinity": {
+        "nodeAffinity": {MUST: {"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}]}},
+        "podAntiAffinity": {MUST: [{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {}}}]},
+    },
+    "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}],
 }
 TEMPLATE = {"metadata": {"labels": {"app": "x"}}, "spec": POD}
 META = {
@@ -49,7 +55,16 @@ SPECS: dict[str, dict[str, Any]] = {
         "spec": {"selector": SELECTOR, "template": TEMPLATE, "strategy": {"rollingUpdate": {"maxSurge": 1}}}
     },
     "ReplicaSet": {"spec": {"selector": SELECTOR, "template": TEMPLATE}},
-    "StatefulSet": {"spec": {"selector": SELECTOR, "template": TEMPLATE, "serviceName": "s"}},
+    "StatefulSet": {
+        "spec": {
+            "selector": SELECTOR,
+            "template": TEMPLATE,
+            "serviceName": "s",
+            "ordinals": {"start": 1},
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}},
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {}}],
+        }
+    },
     "Service": {"spec": {"selector": {"app": "x"}, "ports": [{"name": "h", "port": 80}]}},
     "Ingress": {
         "spec": {
