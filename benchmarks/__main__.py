@@ -155,7 +155,10 @@ def compare_counts(running: list[Running], runs: Runs) -> str:
 
 def conclude(chosen: list[Case], runs: Runs, facts: report.Facts, *, write: bool) -> int:
     order = list(facts.versions)
-    results = {case.name: {name: report.figures(runs[case.name][name]) for name in order} for case in chosen}
+    results = {
+        case.name: {name: report.figures(runs[case.name][name], runs[case.name].get("mesh", [])) for name in order}
+        for case in chosen
+    }
     judged = [verdict for case in chosen for verdict in report.verdicts(case.name, results[case.name])]
     for case in chosen:
         print(f"\n{case.name}: {case.about}\n" + "\n".join(report.table(results[case.name])))

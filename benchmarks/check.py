@@ -20,7 +20,7 @@ def routes(port: int) -> str:
             if (version := _ask(connection, {"cookie": cookie})) != "v2":
                 return f"cookie {cookie!r} went to {version}"
         plain = [_ask(connection, {}) for _ in range(PLAIN_REQUESTS)]
-        other = [_ask(connection, {"cookie": cookie}) for cookie in OTHERS * 20]
+        other = [_ask(connection, {"cookie": cookie}) for cookie in OTHERS * (PLAIN_REQUESTS // len(OTHERS))]
     except (OSError, http.client.HTTPException) as error:
         return f"no answer: {error!r}"
     finally:
