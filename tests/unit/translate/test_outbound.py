@@ -7,6 +7,7 @@ from mesh.translate.memo import Memo
 from mesh.translate.outbound import caller_class, clusters, endpoints, route_configuration, virtual_hosts
 from mesh.translate.routerule import Caller
 from mesh.translate.snapshot import Snapshot
+from mesh.translate.snapshot import World as SnapshotWorld
 from mesh.translate.targets import targets
 
 World = Callable[..., Snapshot]
@@ -177,3 +178,26 @@ def _addresses(snapshot: Snapshot) -> dict[str, list[str]]:
         ]
         for assignment in endpoints(targets(snapshot), snapshot)
     }
+
+
+def test_a_change_of_the_service_that_a_rule_sends_to_is_seen(parse: Callable[[str], list[Any]], shop: str) -> None:
+    other = "kind: Service\nmetadata: {name: other}\nspec: {ports: [{name: http, port: 9000}]}\n"
+    rule = """
+kind: RouteRule
+metadata: {name: r}
+spec: {destination: {name: shop}, route: [{destination: {name: other}}]}
+"""
+    state, memo = SnapshotWorld(), Memo()
+    for obj in (*parse(shop), *parse(rule)):
+        state.put(obj)
+
+    def target() -> str:
+        hosts = virtual_hosts(state.snapshot(), NOBODY, memo)
+        (cluster,) = [host.routes[0].route.cluster for host in hosts if host.name.startswith("shop")]
+        return str(cluster)
+
+    assert target() == "outbound|80||other.default.svc.cluster.local"
+    state.put(parse(other)[0])
+    assert target() == "outbound|9000||other.default.svc.cluster.local"
+    state.put(parse(other.replace("9000", "9001"))[0])
+    assert target() == "outbound|9001||other.default.svc.cluster.local"
