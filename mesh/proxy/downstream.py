@@ -344,7 +344,8 @@ class DownstreamConnection(asyncio.Protocol):
 
     def _waiting_for_head(self) -> None:
         self._idle_deadline = 0.0
-        limit = self.listener.http.headers_timeout_s
+        # A client that stops in the middle of a head is not idle; the limit on silent streams covers it.
+        limit = self.listener.http.headers_timeout_s or self.listener.http.stream_idle_s
         if limit and not self._head_deadline:
             self._head_deadline = self.loop.time() + limit
             self._arm(self._head_deadline)

@@ -29,8 +29,6 @@ class Failure:
 
 
 # --- before a route is known: bytes, and the rules of the connection manager ------------------------------------
-_BAD = Failure(400, b"Bad Request", flags.DOWNSTREAM_PROTOCOL_ERROR, b"")
-
 _CODEC: dict[str, tuple[int, bytes]] = {
     errors.BAD_TRANSFER_ENCODING: (501, b"Not Implemented"),
     errors.HEADERS_TOO_LARGE: (431, b"Request Header Fields Too Large"),
@@ -62,7 +60,7 @@ ROUTE_TIMEOUT = Failure(504, b"upstream request timeout", flags.UPSTREAM_TIMEOUT
 TRY_TIMEOUT = Failure(504, b"upstream request timeout", flags.UPSTREAM_TIMEOUT, b"upstream_per_try_timeout", 14)
 TRY_IDLE = Failure(504, b"upstream request timeout", flags.UPSTREAM_TIMEOUT, b"upstream_per_try_idle_timeout", 14)
 IDLE_TIMEOUT = Failure(504, b"stream timeout", flags.STREAM_IDLE_TIMEOUT, b"stream_idle_timeout")
-RATE_LIMITED = Failure(429, b"local_rate_limited", flags.RATE_LIMITED, b"local_rate_limited")
+UPLOAD_IDLE = Failure(408, b"stream timeout", flags.STREAM_IDLE_TIMEOUT, b"stream_idle_timeout")
 HANDSHAKE = b"websocket_handshake_unsuccessful"
 
 _RESETS: dict[str, tuple[int, bytes]] = {

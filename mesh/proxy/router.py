@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from mesh.proxy import local_reply, mirror, record, retries
 from mesh.proxy.cluster import hash_of
 from mesh.proxy.exchange import OVERFLOW
-from mesh.proxy.forwarding import consume_control
-from mesh.proxy.forwarding import replace as replace
+from mesh.proxy.forwarding import consume_control, replace
 from mesh.proxy.http1.lines import Field
 from mesh.proxy.http1.response import ResponseHead
 from mesh.proxy.local_reply import Failure

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from mesh.proxy import answer, intake, local_reply, record, retries, router
+from mesh.proxy import answer, intake, local_reply, record, reply, retries, router
 from mesh.proxy.exchange import OVERFLOW
 from mesh.proxy.http1.chunked import encode_chunk, encode_end
 from mesh.proxy.http1.lines import Field
@@ -36,7 +36,6 @@ class Stream(Request):
     __slots__ = (
         "answered",
         "attempts",
-        "body_framing",
         "bytes_received",
         "bytes_sent",
         "choice",
@@ -59,6 +58,7 @@ class Stream(Request):
         "original_path",
         "over",
         "received_all",
+        "rechunked",
         "request_deadline",
         "request_done",
         "request_id",
@@ -114,7 +114,7 @@ class Stream(Request):
         self.hash_value: int | None = None
         self.set_cookies: tuple[bytes, ...] = ()
         self.internal = False
-        self.body_framing = 0
+        self.rechunked = False
         self.attempts = 0
         self.status = 0
         self.flags = b""
@@ -239,31 +239,8 @@ class Stream(Request):
         router.abandon(self)
         if self.answered:
             self.finish(True)
-            return
-        head, http, connection = self.head, self.http, self.connection
-        # A body that came along with the head has not been read when such a reply is made.
-        unread = not self.received_all or (early and head.content_length != 0) or head.verdict == "connect"
-        close = unread or failure.status == 400 or failure is local_reply.LOW_VERSION or self.closes()
-        fields = extra or []
-        if self.route is not None:
-            router.local_headers(self, fields)
-        status, fields, body = local_reply.reply_fields(failure, fields, grpc=head.grpc)
-        answer.finish_fields(fields, http.server, http.server_mode)
-        if http.request_id_in_response or self.trace_forced:
-            fields.append((b"x-request-id", self.own_request_id()))
-        if self.minor() == 0:
-            close = close or not head.keep_alive
-            tail = answer.CLOSE if close else answer.KEEP_ALIVE
         else:
-            tail = answer.CLOSE if close or connection.draining else b""
-        self.status = status
-        self.answered = True
-        head_only = self.method == b"HEAD"
-        self.bytes_sent = 0 if head_only else len(body)
-        connection.write(
-            local_reply.serialise(status, fields, body, minor=self.minor(), head_only=head_only, tail=tail)
-        )
-        self.finish(close, later=early or unread or not head.close)
+            reply.local(self, failure, extra or [], early)
 
     # --- the endpoint's side (Exchange) ---------------------------------------------------------------------
 
@@ -285,22 +262,22 @@ class Stream(Request):
         request_head = self.head
         self.route_first_byte(head)
         if self.upgrade:
-            self._upgrade_answer(head, body, end)
+            reply.switch(self, head, body, end)
             return
         close = not self.received_all or self.closes()
-        tail = self._framing(head)
+        tail = reply.framing(self, head)
         if request_head.minor == 0:
             close = close or not request_head.keep_alive
             tail = (answer.CLOSE if close else answer.KEEP_ALIVE) + (tail if tail != answer.CHUNKED else b"")
         elif close or connection.draining:
             tail = answer.CLOSE + tail
-        wire = self.answer_head(head, tail)
+        wire = reply.head_of(self, head, tail)
         self.answered = True
         if end:
             if body:
                 self.bytes_sent = len(body)
-                wire += body if not self.body_framing else encode_chunk(body) + b"0\r\n\r\n"
-            elif self.body_framing:
+                wire += body if not self.rechunked else encode_chunk(body) + b"0\r\n\r\n"
+            elif self.rechunked:
                 wire += b"0\r\n\r\n"
             self.upstream = None
             connection.write(wire)
@@ -308,7 +285,7 @@ class Stream(Request):
             return
         if body:
             self.bytes_sent = len(body)
-            wire += encode_chunk(body) if self.body_framing else body
+            wire += encode_chunk(body) if self.rechunked else body
         connection.write(wire)
         if not connection.writable and self.upstream is not None:
             self.upstream.pause()
@@ -320,7 +297,7 @@ class Stream(Request):
             self.last_moved = self.connection.loop.time()
         connection = self.connection
         self.bytes_sent += len(data)
-        if self.body_framing:
+        if self.rechunked:
             wire = encode_chunk(data) if data else b""
             if end:
                 passes = self.http.trailers and self.cluster is not None and self.cluster.trailers
@@ -376,71 +353,6 @@ class Stream(Request):
         if self.idle_s or self.try_idle_s:
             self.last_moved = self.connection.loop.time()
 
-    def _framing(self, head: ResponseHead) -> bytes:
-        """The framing line that Envoy would add; notes whether the body is re-chunked."""
-        status = head.status
-        if b"content-length" in head.names or status in (204, 304) or status < 200:
-            return b""
-        if self.method != b"HEAD" and self.head.minor == 1:
-            self.body_framing = 1
-        return answer.CHUNKED
-
-    def answer_head(self, head: ResponseHead, tail: bytes) -> bytes:
-        http = self.http
-        route, choice = self.route, self.choice
-        timed = self.received_all and not http.suppress_envoy and not self.upgrade
-        if (
-            timed
-            and choice.response_mutation is None
-            and self.head.minor == 1
-            and not http.careful
-            and self.on_answer is None
-            and not self.set_cookies
-            and not route.include_attempt_count_in_response
-        ):
-            prefix = answer.prefix_of(head, http.server, http.server_mode)
-            return answer.plain_head(prefix, int((monotonic() - self.request_done) * 1000), tail)
-        fields = head.fields.copy()
-        if timed:
-            took = b"%d" % int((monotonic() - self.request_done) * 1000)
-            router.replace(fields, answer.SERVICE_TIME, took)
-        if choice.response_mutation is not None:
-            router.mutate_response(self, choice.response_mutation, fields)
-        if route.include_attempt_count_in_response:
-            router.replace(fields, b"x-envoy-attempt-count", b"%d" % self.attempts)
-        if self.on_answer is not None:
-            self.on_answer(fields)
-        for cookie in self.set_cookies:
-            fields.append((b"set-cookie", cookie))
-        answer.finish_fields(fields, http.server, http.server_mode)
-        if http.request_id_in_response or self.trace_forced:
-            fields.append((b"x-request-id", self.own_request_id()))
-        return answer.write_head(head.status, fields, tail, self.head.minor, head.case if http.keep_case else None)
-
-    def _upgrade_answer(self, head: ResponseHead, body: bytes, end: bool) -> None:
-        """The answer to a request that wanted another protocol."""
-        connection = self.connection
-        if head.status == 101:
-            fields = [(name, b"Upgrade" if name == b"connection" else value) for name, value in head.switching]
-            fields += head.fields
-            answer.finish_fields(fields, self.http.server, self.http.server_mode)
-            connection.write(answer.write_head(101, fields, b"", self.head.minor, None) + body)
-            self.answered = True
-            self.route_deadline = self.try_deadline = 0.0
-            self.bytes_sent = len(body)
-            connection.tunnel = True
-            self.http.stats.downstream_cx_upgrades_total += 1
-            if self.held and self.upstream is not None:
-                self.upstream.write(b"".join(self.held))
-            self.held = None
-            return
-        if head.status == 200:
-            router.abandon(self)
-            self.fail(Failure(200, b"", b"", local_reply.HANDSHAKE))
-            return
-        self.upgrade = b""
-        self.on_response(head, body, end)
-
     # --- time -----------------------------------------------------------------------------------------------
 
     def _deadline(self, after_s: float) -> float:
@@ -478,7 +390,7 @@ class Stream(Request):
         elif self.idle_s and now >= self.last_moved + self.idle_s:
             self.idle_s = 0.0
             self.http.stats.downstream_rq_idle_timeout += 1
-            self.fail(local_reply.IDLE_TIMEOUT)
+            self.fail(local_reply.IDLE_TIMEOUT if self.received_all else local_reply.UPLOAD_IDLE)
         elif self.request_deadline and now >= self.request_deadline:
             self.request_deadline = 0.0
             self.http.stats.downstream_rq_timeout += 1
@@ -491,6 +403,8 @@ class Stream(Request):
         if self.over:
             return
         self.over = True
+        if self.connection.tunnel:
+            self.http.stats.downstream_cx_upgrades_active -= 1
         if self.mirrors:
             for mirror in self.mirrors:
                 mirror.request_over(self.received_all)

@@ -101,6 +101,12 @@ class UpstreamConnection(asyncio.Protocol):
         if self.exchange is not None:
             self.exchange.on_upstream_writable(True)
 
+    def eof_received(self) -> None:
+        """The endpoint closes: nobody may be given this connection any more, from this moment on."""
+        if self.exchange is None and not self.closed:
+            self.closed = True
+            self.host.forget(self, local=False)
+
     def connection_lost(self, exc: Exception | None) -> None:
         exchange, self.exchange = self.exchange, None
         if not self.closed:
