@@ -34,7 +34,7 @@ class ClusterChoice:
 class WeightedClusters:
     """Clusters with weights; `pick` maps a 64-bit number to one of them."""
 
-    __slots__ = ("_ends", "_hundred", "choices", "header_name", "total", "use_hash")
+    __slots__ = ("_ends", "_table", "choices", "header_name", "total", "use_hash")
 
     def __init__(self, choices: Sequence[ClusterChoice], header_name: bytes = b"", use_hash: bool = False) -> None:
         self.choices = tuple(choices)
@@ -47,15 +47,15 @@ class WeightedClusters:
             self._ends.append(total)
         self.total = total
         # One lookup instead of a search, for the totals that people write.
-        self._hundred = (
-            tuple(self.choices[bisect_right(self._ends, r)] for r in range(total)) if total <= 1000 else None
-        )
+        self._table: list[ClusterChoice] | None = None
+        if total <= 1000:
+            self._table = [choice for choice in self.choices for _ in range(choice.weight)]
 
     def pick(self, number: int) -> ClusterChoice:
         """The choice for a number (unsigned 64-bit): the first cluster whose cumulative weight exceeds it."""
         number %= self.total
-        if self._hundred is not None:
-            return self._hundred[number]
+        if self._table is not None:
+            return self._table[number]
         return self.choices[bisect_right(self._ends, number)]
 
     def choose(self, request: Request, hash_value: int | None = None) -> ClusterChoice:
