@@ -16,7 +16,7 @@ from mesh.controllers.runtime import DONE, Context, Controller, Result
 from mesh.controllers.templates import generated_name, pod_from
 
 log = logging.getLogger("mesh.controllers")
-PACE_S_PER_POD = 0.0001
+PACE_S_PER_POD, LONGEST_PACE_S = 0.0003, 0.25
 
 
 class ReplicaSetController(Controller):
@@ -61,7 +61,7 @@ class ReplicaSetController(Controller):
         self.enqueue_paced(key, 0.0 if settled else self._pace_s(uid))
 
     def _pace_s(self, uid: str | None) -> float:
-        return self.caches.pods_by_owner.count(uid) * PACE_S_PER_POD
+        return min(LONGEST_PACE_S, self.caches.pods_by_owner.count(uid) * PACE_S_PER_POD)
 
     async def reconcile(self, key: Key) -> Result:
         rs = self.caches.replica_sets.get(key[1], key[0])
