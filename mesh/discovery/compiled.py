@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from envoy.config.route.v3 import route_pb2
-
-from mesh.routing.compile import compile_cluster, compile_endpoints, compile_listener, compile_routes
-from mesh.routing.route_table import RouteTable, VirtualHost
+from mesh.routing.compile import compile_cluster, compile_endpoints, compile_listener, compile_virtual_host
+from mesh.routing.route_table import RouteTable
 from mesh.routing.spec import ClusterSpec, EndpointSpec, ListenerSpec
 from mesh.translate.resources import wire
 
@@ -83,7 +81,7 @@ class Compiled:
     """The compiled form of translated messages. Raises `routing.errors.Refused` for what can not be executed."""
 
     def __init__(self) -> None:
-        self._hosts = _Cache(_virtual_host)
+        self._hosts = _Cache(compile_virtual_host)
         self._clusters = _Cache(compile_cluster)
         self._endpoints = _Cache(compile_endpoints)
         self._tables: _Kept[tuple[str, bool, tuple[int, ...]], RouteTable] = _Kept()
@@ -118,7 +116,3 @@ class Compiled:
         self._hosts.sweep()
         self._clusters.sweep()
         self._tables.sweep()
-
-
-def _virtual_host(message: Any) -> VirtualHost:
-    return compile_routes(route_pb2.RouteConfiguration(name=message.name, virtual_hosts=[message])).virtual_hosts[0]

@@ -77,7 +77,7 @@ class SidecarState(_State):
 
     def tables(self) -> Any:
         pod = self.configuration.pod(self._pod)
-        ports = inbound_ports(pod, self.configuration.services_of(pod))
+        ports = inbound_ports(self.configuration.snapshot, pod)
         if self._inbound != (pod.ip, ports):
             self._own = compile_own(self.configuration, inbound(pod, self._app_ip, ports))
             self._inbound = (pod.ip, ports)

@@ -15,16 +15,20 @@ Label = tuple[str, str]
 class Membership:
     """The selectors of some services. Never changed; answers are remembered by labels."""
 
-    __slots__ = ("_by_label", "_known", "unselecting")
+    __slots__ = ("_by_any", "_by_label", "_kin", "_known", "unselecting")
 
     def __init__(self, services: Iterable[ServiceView]) -> None:
         self._by_label: dict[tuple[str, Label], list[ServiceView]] = defaultdict(list)
+        self._by_any: dict[tuple[str, Label], list[ServiceView]] = defaultdict(list)
+        self._kin: dict[tuple[str, frozenset[Label]], tuple[ServiceView, ...]] = {}
         self._known: dict[tuple[str, frozenset[Label]], tuple[ServiceView, ...]] = {}
         self.unselecting: list[ServiceView] = []
         """Services without a selector."""
         for service in services:
             if service.selector:
                 self._by_label[service.namespace, min(service.selector.items())].append(service)
+                for label in service.selector.items():
+                    self._by_any[service.namespace, label].append(service)
             else:
                 self.unselecting.append(service)
 
@@ -40,6 +44,16 @@ class Membership:
         if not listing:
             return selecting
         return tuple(sorted((*selecting, *listing), key=lambda service: service.host))
+
+    def kin(self, pod: PodView) -> tuple[ServiceView, ...]:
+        """Services that select the pod, or might when a selector moves: they share a label with it. By host."""
+        labels = pod.labels.items()
+        key = (pod.namespace, frozenset(labels))
+        found = self._kin.get(key)
+        if found is None:
+            sharing = {s.host: s for label in labels for s in self._by_any.get((pod.namespace, label), ())}
+            found = self._kin[key] = tuple(sharing[host] for host in sorted(sharing))
+        return found
 
     def _selecting(self, pod: PodView) -> tuple[ServiceView, ...]:
         labels = pod.labels.items()

@@ -4,6 +4,7 @@ Outbound: one HTTP proxy on port 15001 with the table of `outbound`. Inbound: a 
 each port that a container or a service names, passing on to the application behind it.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mesh.translate import outbound
@@ -16,7 +17,7 @@ from mesh.translate.resources import Resources
 from mesh.translate.routerule import caller_of
 from mesh.translate.snapshot import Snapshot
 from mesh.translate.targets import targets
-from mesh.translate.views import PodView, PortView, ServiceView
+from mesh.translate.views import PodView, PortView, ServiceView, names_http
 
 OUTBOUND_PORT = 15001
 RESERVED = {15000: "the admin page", OUTBOUND_PORT: "outbound traffic", 15090: "metrics"}
@@ -36,7 +37,7 @@ def sidecar(snapshot: Snapshot, pod: PodView, app_ip: str, memo: Memo | None = N
     """Everything for one pod. app_ip: where its application listens, behind the pod's address."""
     memo = memo or Memo()
     wanted = targets(snapshot, memo)
-    ports = inbound_ports(pod, snapshot.instances(pod))
+    ports = inbound_ports(snapshot, pod)
     own = inbound(pod, app_ip, ports)
     hosts = outbound.virtual_hosts(snapshot, caller_of(snapshot, pod), memo)
     return Resources(
@@ -48,23 +49,36 @@ def sidecar(snapshot: Snapshot, pod: PodView, app_ip: str, memo: Memo | None = N
     )
 
 
-def inbound_ports(pod: PodView, services: tuple[ServiceView, ...]) -> tuple[InboundPort, ...]:
-    """The ports of a pod: its containers' own, and what its services aim at. HTTP wins where they disagree."""
+def inbound_ports(snapshot: Snapshot, pod: PodView) -> tuple[InboundPort, ...]:
+    """The ports of a pod: its containers' own, and what its services aim at. HTTP wins where they disagree.
+
+    A port that no service of the pod aims at speaks HTTP when its name says so, or when a service says so that may
+    select the pod once its selector moves. So a pod that waits for its turn, or had it, listens in the same way before
+    and after, and no connection is cut at the change.
+    """
     named = dict(pod.ports)
     found: dict[int, list[tuple[ServiceView, PortView]]] = {number: [] for _, number in pod.ports}
-    for service in services:
-        for port in service.ports:
-            number = port.target if isinstance(port.target, int) else named.get(port.target)
-            if number is not None:
-                found.setdefault(number, []).append((service, port))
+    for service, port, number in _aims(snapshot.instances(pod), named):
+        found.setdefault(number, []).append((service, port))
+    likely = {number for name, number in pod.ports if names_http(name)}
+    likely |= {number for _, port, number in _aims(snapshot.kin(pod), named) if port.http}
     return tuple(
         InboundPort(
             number,
-            any(port.http for _, port in leading),
+            any(port.http for _, port in leading) if leading else number in likely,
             tuple(dict.fromkeys(ServiceName(s.host, s.name, s.namespace) for s, _ in leading)),
         )
         for number, leading in sorted(found.items())
     )
+
+
+def _aims(services: Iterable[ServiceView], named: Mapping[str, int]) -> Iterator[tuple[ServiceView, PortView, int]]:
+    """(service, port, the number it means in a pod with these named ports), where it means one."""
+    for service in services:
+        for port in service.ports:
+            number = port.target if isinstance(port.target, int) else named.get(port.target)
+            if number is not None:
+                yield service, port, number
 
 
 def inbound(pod: PodView, app_ip: str, ports: tuple[InboundPort, ...]) -> Resources:

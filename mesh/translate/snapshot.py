@@ -80,6 +80,10 @@ class Snapshot:
         """The services that a pod belongs to."""
         return self.membership.of(pod, self.backends)
 
+    def kin(self, pod: PodView) -> tuple[ServiceView, ...]:
+        """The services that select a pod, or might tomorrow: see `Membership.kin`."""
+        return self.membership.kin(pod)
+
 
 class World:
     """The mutable index behind snapshots. Not thread-safe; every method is quick and synchronous."""

@@ -156,7 +156,12 @@ def is_http(port: ServicePort) -> bool:
     """Whether a service port speaks HTTP: appProtocol decides, else the name's prefix; no name means yes."""
     if port.app_protocol:
         return port.app_protocol.lower() in _HTTP_PROTOCOLS
-    return not port.name or port.name.lower().split("-", 1)[0] in _HTTP_PREFIXES
+    return not port.name or names_http(port.name)
+
+
+def names_http(name: str) -> bool:
+    """Whether a port's name says that it speaks HTTP: `http`, `http-web`, `http2`, `grpc-x`."""
+    return name.lower().split("-", 1)[0] in _HTTP_PREFIXES
 
 
 def service_view(service: Service, domain: str) -> ServiceView:

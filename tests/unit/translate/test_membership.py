@@ -44,3 +44,17 @@ def test_services_of_a_pod(world: Callable[..., Snapshot], labels: dict[str, str
     pod = PodView(namespace="default", name="p", ip=ip, node="", labels=labels, workload="p", ports=())
     for _ in range(2):
         assert [service.name for service in snapshot.instances(pod)] == names
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        pytest.param({"app": "a", "version": "v2"}, ["app-v1", "app"], id="one-label-is-enough"),
+        pytest.param({"version": "v1"}, ["app-v1"], id="any-label"),
+        pytest.param({"version": "v2"}, [], id="none"),
+    ],
+)
+def test_kin(world: Callable[..., Snapshot], labels: dict[str, str], names: list[str]) -> None:
+    snapshot = world(SERVICES, shop=False)
+    pod = PodView(namespace="default", name="p", ip="", node="", labels=labels, workload="p", ports=())
+    assert [service.name for service in snapshot.kin(pod)] == names

@@ -48,6 +48,24 @@ PORTS = [
     pytest.param(
         pod("{containerPort: 9}", "{app: z}") + service("{port: 80, targetPort: 9}"), [(9, False)], id="not-its-service"
     ),
+    pytest.param(pod("{name: http, containerPort: 9}"), [(9, True)], id="a-port-whose-own-name-says-http"),
+    pytest.param(
+        pod("{name: http, containerPort: 9}") + service("{name: tcp, port: 80, targetPort: 9}"),
+        [(9, False)],
+        id="the-service-goes-before-the-name",
+    ),
+    pytest.param(
+        pod("{containerPort: 9}", "{app: a, version: v1}")
+        + service("{port: 80, targetPort: 9}").replace("app: a", "app: a, version: v2"),
+        [(9, True)],
+        id="a-service-that-may-select-it-tomorrow",
+    ),
+    pytest.param(
+        pod("{containerPort: 9}", "{app: a, version: v1}")
+        + service("{port: 80, targetPort: 8}").replace("app: a", "app: a, version: v2"),
+        [(9, False)],
+        id="such-a-service-on-another-port",
+    ),
     pytest.param(pod("{containerPort: 9, protocol: UDP}"), [], id="udp-is-left-out"),
 ]
 
@@ -56,7 +74,7 @@ PORTS = [
 def test_inbound_ports(world: World, text: str, expected: list[tuple[int, bool]]) -> None:
     snapshot = world(text, shop=False)
     view = snapshot.pods["127.244.0.1"]
-    found = inbound_ports(view, snapshot.instances(view))
+    found = inbound_ports(snapshot, view)
     assert [(port.number, port.http) for port in found] == expected
 
 
@@ -68,7 +86,7 @@ def test_inbound_ports_know_the_services_that_lead_there(world: World) -> None:
         shop=False,
     )
     view = snapshot.pods["127.244.0.1"]
-    (port,) = inbound_ports(view, snapshot.instances(view))
+    (port,) = inbound_ports(snapshot, view)
     assert [name.name for name in port.services] == ["a", "b"]
     (found,) = [c for c in sidecar(snapshot, view, "127.245.0.1").clusters if c.name == "inbound|9||"]
     listed = found.metadata.filter_metadata["istio"]["services"]
