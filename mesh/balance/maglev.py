@@ -3,12 +3,16 @@
 Every host has its own permutation of the table's slots and takes free slots in turn, more often if its weight is
 larger, until the table is full; a hash looks at one slot. Hosts are sorted by key first, so their order in the
 configuration does not matter.
+
+Filling a table takes tens of milliseconds and a quarter of a megabyte, so proxies of one process that balance over
+the same hosts share the last few tables.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic
 
 from mesh.balance.hashing import xx
@@ -38,7 +42,7 @@ class Maglev(Generic[H]):
         given = shares(hosts) if weights is None else weights
         order = sorted(range(len(hosts)), key=lambda i: hosts[i].key)
         self._hosts = [hosts[i] for i in order]
-        self._table = _fill([host.key for host in self._hosts], [given[i] for i in order], table_size)
+        self._table = fill(tuple(host.key for host in self._hosts), tuple(given[i] for i in order), table_size)
 
     def pick(self, hash_value: int | None = None, attempt: int = 0) -> H | None:
         """The owner of `hash_value` (None: a random one); each further attempt looks at another slot."""
@@ -52,7 +56,9 @@ class Maglev(Generic[H]):
         return self._hosts[table[hash_value % len(table)]]
 
 
-def _fill(keys: Sequence[bytes], weights: Sequence[float], size: int) -> array[int]:
+@lru_cache(maxsize=16)
+def fill(keys: tuple[bytes, ...], weights: tuple[float, ...], size: int) -> array[int]:
+    """The number of the host that owns each slot."""
     table = array("i", [-1]) * size
     if not keys:
         return table

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
 
-from mesh.routing.compile_filters import compile_per_filter
 from mesh.routing.errors import Refused, join
 from mesh.routing.hash_policy import compile_hash_policies
 from mesh.routing.headers import Level, compile_level, plan_of
@@ -90,7 +89,6 @@ def _weighted(action: Any, at: str, inherited: Inherited, levels: Levels) -> Wei
                 host_rewrite=entry.host_rewrite_literal.encode() or literal,
                 weight=entry.weight.value,
                 subset=tuple(sorted({**dict(subset_of(action)), **dict(subset_of(entry))}.items())),
-                filters=tuple(compile_per_filter(entry.typed_per_filter_config, where).items()),
             )
         )
     if sum(choice.weight for choice in choices) == 0:

@@ -86,7 +86,6 @@ def _options(message: Any, at: str) -> LbOptions:
         ),
         overprovisioning_factor=_value(message.load_assignment.policy, "overprovisioning_factor", 140),
         locality_weighted=common.HasField("locality_weighted_lb_config"),
-        use_hostname_for_hashing=common.consistent_hashing_lb_config.use_hostname_for_hashing,
         update_merge_window_s=seconds(common.update_merge_window) if common.HasField("update_merge_window") else 1.0,
         subset_keys=tuple(tuple(sorted(selector.keys)) for selector in subset.subset_selectors),
         subset_fallback=_FALLBACK[subset.fallback_policy],

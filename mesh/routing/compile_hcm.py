@@ -26,7 +26,7 @@ from mesh.routing.substitution import DEFAULT_ACCESS_LOG, compile_format
 _ESCAPED = (KEEP_UNCHANGED, KEEP_UNCHANGED, REJECT_REQUEST, UNESCAPE_AND_REDIRECT, UNESCAPE_AND_FORWARD)
 _SERVER = {0: "OVERWRITE", 1: "APPEND_IF_ABSENT", 2: "PASS_THROUGH"}
 _UNDERSCORES = {0: "ALLOW", 1: "REJECT_REQUEST", 2: "DROP_HEADER"}
-_CLIENT_CERT = {0: "SANITIZE", 1: "FORWARD_ONLY", 2: "APPEND_FORWARD", 3: "SANITIZE_SET", 4: "ALWAYS_FORWARD_ONLY"}
+_ALWAYS_FORWARD_CERT = 4
 
 
 def compile_hcm(message: Any, at: str = "", checked: bool = False) -> HttpSpec:
@@ -88,7 +88,10 @@ def compile_hcm(message: Any, at: str = "", checked: bool = False) -> HttpSpec:
         allow_custom_methods=http1.allow_custom_methods,
         enable_trailers=http1.enable_trailers,
         preserve_case=http1.header_key_format.HasField("stateful_formatter"),
-        forward_client_cert=_CLIENT_CERT[message.forward_client_cert_details],
+        # The other modes keep the header on connections with a client certificate only, and ours have none.
+        forward_client_cert=(
+            "ALWAYS_FORWARD_ONLY" if message.forward_client_cert_details == _ALWAYS_FORWARD_CERT else "SANITIZE"
+        ),
     )
 
 

@@ -94,6 +94,7 @@ class HttpSpec:
     preserve_case: bool = False
     suppress_envoy_headers: bool = False
     forward_client_cert: str = "SANITIZE"
+    """SANITIZE or ALWAYS_FORWARD_ONLY: what happens to x-forwarded-client-cert."""
 
     def is_internal(self, address: str) -> bool:
         """Whether the configuration trusts this address."""
@@ -165,7 +166,6 @@ class LbOptions:
     healthy_panic_threshold: float = 50.0
     overprovisioning_factor: int = 140
     locality_weighted: bool = False
-    use_hostname_for_hashing: bool = False
     update_merge_window_s: float = 1.0
     subset_keys: tuple[tuple[str, ...], ...] = ()
     subset_fallback: str = "NO_FALLBACK"

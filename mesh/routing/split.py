@@ -28,7 +28,6 @@ class ClusterChoice:
     host_rewrite: bytes | None = None
     weight: int = 0
     subset: tuple[tuple[str, str], ...] = ()
-    filters: tuple[tuple[str, object], ...] = ()
 
 
 class WeightedClusters:

@@ -134,7 +134,7 @@ _FIELDS: dict[str, str] = {
     "envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter": "name",
     "envoy.config.route.v3.WeightedCluster": "clusters total_weight header_name use_hash_policy",
     "envoy.config.route.v3.WeightedCluster.ClusterWeight": (
-        f"name weight metadata_match typed_per_filter_config host_rewrite_literal {_HEADER_CHANGES}"
+        f"name weight metadata_match host_rewrite_literal {_HEADER_CHANGES}"
     ),
     "envoy.config.route.v3.RedirectAction": (
         "https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite "
@@ -169,10 +169,9 @@ _FIELDS: dict[str, str] = {
     "envoy.config.cluster.v3.Cluster.LeastRequestLbConfig": "choice_count active_request_bias",
     "envoy.config.cluster.v3.Cluster.RoundRobinLbConfig": "",
     "envoy.config.cluster.v3.Cluster.CommonLbConfig": (
-        "healthy_panic_threshold locality_weighted_lb_config update_merge_window consistent_hashing_lb_config"
+        "healthy_panic_threshold locality_weighted_lb_config update_merge_window"
     ),
     "envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig": "",
-    "envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig": "use_hostname_for_hashing",
     "envoy.config.core.v3.RuntimeDouble": "default_value",
     "envoy.config.cluster.v3.CircuitBreakers": "thresholds",
     "envoy.config.cluster.v3.CircuitBreakers.Thresholds": (
@@ -253,12 +252,16 @@ HINTS: dict[tuple[str, str], str] = {
     ("envoy.config.cluster.v3.Cluster", "health_checks"): "use outlier_detection, or set health_status on endpoints",
     ("envoy.config.cluster.v3.Cluster", "load_balancing_policy"): "use lb_policy",
     ("envoy.config.route.v3.RouteAction", "internal_redirect_policy"): "send the client a redirect",
+    ("envoy.config.cluster.v3.Cluster.CommonLbConfig", "consistent_hashing_lb_config"): (
+        "set hash_key in the endpoints' envoy.lb metadata"
+    ),
     ("envoy.config.core.v3.Address", "pipe"): "use socket_address",
     ("envoy.config.core.v3.SocketAddress", "named_port"): "use port_value",
     ("envoy.extensions.access_loggers.file.v3.FileAccessLog", "json_format"): "use log_format.text_format_source",
     ("envoy.config.core.v3.SubstitutionFormatString", "json_format"): "use text_format_source",
     ("envoy.config.bootstrap.v3.Bootstrap", "dynamic_resources"): "write everything under static_resources",
     ("envoy.config.route.v3.WeightedCluster.ClusterWeight", "cluster_header"): "use name",
+    ("envoy.config.route.v3.WeightedCluster.ClusterWeight", "typed_per_filter_config"): "say it on the route",
     ("envoy.config.core.v3.DataSource", "filename"): "use inline_string",
 }
 """What to do instead, where the general sentence would not help."""

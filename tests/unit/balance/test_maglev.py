@@ -47,3 +47,10 @@ def test_a_later_attempt_looks_elsewhere() -> None:
 @pytest.mark.parametrize("hosts", [pytest.param([], id="empty")])
 def test_nobody_at_home(hosts: list[str]) -> None:
     assert Maglev(hosts_of(hosts), random.Random(1), 251).pick(5) is None
+
+
+def test_equal_hosts_share_one_table() -> None:
+    keys = ["127.45.0.1:80", "127.45.0.2:80"]
+    one, two = (Maglev(hosts_of(keys), random.Random(n), 251) for n in range(2))
+    assert one._table is two._table
+    assert one.pick(5) is not two.pick(5)  # hosts of their own

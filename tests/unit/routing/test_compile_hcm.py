@@ -61,7 +61,8 @@ def test_defaults_are_envoys() -> None:
             b"d",
         ),
         ({"via": "v"}, "via", b"v"),
-        ({"forward_client_cert_details": "APPEND_FORWARD"}, "forward_client_cert", "APPEND_FORWARD"),
+        ({"forward_client_cert_details": "APPEND_FORWARD"}, "forward_client_cert", "SANITIZE"),
+        ({"forward_client_cert_details": "ALWAYS_FORWARD_ONLY"}, "forward_client_cert", "ALWAYS_FORWARD_ONLY"),
         ({"strip_trailing_host_dot": True}, "strip_trailing_host_dot", True),
     ],
 )
