@@ -1,0 +1,202 @@
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from mesh.api import scheme
+from mesh.api.meta import Object
+from mesh.api.services import EndpointSlice, Service
+from mesh.client.informer import Informers
+from mesh.node.addresses import Plan
+from mesh.node.kubeproxy import KubeProxy
+from mesh.runtime.tasks import Tasks
+
+VIP, PORT = "127.101.77.1", 18080
+BACKENDS = ("127.101.78.1", "127.101.78.2")
+
+
+class Proxied:
+    """kube-proxy over a real store; servers that say where they are; objects written as controllers would."""
+
+    def __init__(self, world: Any) -> None:
+        self.registry, self.tasks = world.registry, Tasks("test")
+        informers = Informers(world.client, self.tasks)
+        self.nodes: list[str] = []
+        self.taken: set[tuple[str, int]] = set()
+        self.proxy = KubeProxy(
+            informers.of(Service),
+            informers.of(EndpointSlice),
+            lambda: self.nodes,
+            random.Random(1),
+            lambda address, port: (address, port) in self.taken,
+        )
+        self.synced = informers.synced
+        self.servers: list[asyncio.Server] = []
+
+    async def serve(self, address: str, port: int = 9000) -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(address.encode())
+            writer.close()
+
+        self.servers.append(await asyncio.start_server(answer, address, port))
+
+    def put(self, kind: str, obj: dict[str, Any]) -> None:
+        known, name = scheme.BY_NAME[kind], obj["metadata"]["name"]
+        if self.registry.store.get(known.resource, "default", name) is None:
+            self.registry.create(known, obj, "default")
+        else:
+            self.registry.update(known, obj, "default", name)
+
+    def service(self, **spec: Any) -> None:
+        body = {"clusterIP": VIP, "ports": [{"port": PORT, "targetPort": 9000}], **spec}
+        self.put("services", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": body})
+
+    def endpoints(self, *addresses: str, ready: bool = True) -> None:
+        meta = {"name": "web-1", "labels": {"kubernetes.io/service-name": "web"}}
+        found = [{"addresses": [address], "conditions": {"ready": ready}} for address in addresses]
+        self.put(
+            "endpointslices",
+            {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": meta, "addressType": "IPv4",
+             "endpoints": found, "ports": [{"name": "", "port": 9000, "protocol": "TCP"}]},
+        )  # fmt: skip
+
+    def drop(self, cls: type[Object], name: str) -> None:
+        kind = scheme.kind_of(cls)
+        record = self.registry.store.get(kind.resource, "default", name)
+        self.registry.store.delete(kind.resource, "default", name, record.version)
+
+
+async def ask(address: str = VIP, port: int = PORT, source: str = "127.0.0.1") -> str:
+    try:
+        reader, writer = await asyncio.open_connection(address, port, local_addr=(source, 0))
+        try:
+            return (await asyncio.wait_for(reader.read(), 5)).decode()
+        finally:
+            writer.close()
+    except ConnectionRefusedError:
+        return "refused"
+
+
+async def until(wanted: str | set[str], address: str = VIP, port: int = PORT) -> None:
+    async with asyncio.timeout(5):
+        while (await ask(address, port)) not in (wanted if isinstance(wanted, set) else {wanted}):
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def proxied(world: Any) -> AsyncIterator[Proxied]:
+    made = Proxied(world)
+    for address in BACKENDS:
+        await made.serve(address)
+    made.proxy.start()
+    await made.synced()
+    yield made
+    await made.proxy.close()
+    await made.tasks.close()
+    for server in made.servers:
+        server.close()
+
+
+async def test_connections_are_spread_over_the_endpoints(proxied: Proxied) -> None:
+    proxied.service()
+    proxied.endpoints(*BACKENDS)
+    await until(set(BACKENDS))
+    seen = Counter([await ask() for _ in range(200)])
+    assert set(seen) == set(BACKENDS)
+    assert min(seen.values()) > 60
+
+
+async def test_a_service_without_ready_endpoints_refuses(proxied: Proxied) -> None:
+    proxied.service()
+    await asyncio.sleep(0.1)
+    assert await ask() == "refused"
+    proxied.endpoints(BACKENDS[0], ready=False)
+    await asyncio.sleep(0.1)
+    assert await ask() == "refused"
+    proxied.endpoints(BACKENDS[0])
+    await until(BACKENDS[0])
+    proxied.endpoints()
+    await until("refused")
+
+
+async def test_endpoints_may_be_known_before_their_service(proxied: Proxied) -> None:
+    proxied.endpoints(BACKENDS[1])
+    await asyncio.sleep(0.05)
+    proxied.service()
+    await until(BACKENDS[1])
+
+
+async def test_a_service_that_goes_takes_its_address_along(proxied: Proxied) -> None:
+    proxied.service()
+    proxied.endpoints(BACKENDS[0])
+    await until(BACKENDS[0])
+    proxied.drop(Service, "web")
+    await until("refused")
+    proxied.drop(EndpointSlice, "web-1")
+    await asyncio.sleep(0.1)
+    assert (proxied.proxy._backends, proxied.proxy._wanted, proxied.proxy._slices_of) == ({}, {}, {})
+
+
+async def test_a_service_may_move_to_another_port(proxied: Proxied) -> None:
+    proxied.service()
+    proxied.endpoints(BACKENDS[0])
+    await until(BACKENDS[0])
+    proxied.service(ports=[{"port": PORT + 1, "targetPort": 9000}])
+    await until(BACKENDS[0], port=PORT + 1)
+    assert await ask() == "refused"
+
+
+async def test_client_affinity(proxied: Proxied) -> None:
+    proxied.service(sessionAffinity="ClientIP")
+    proxied.endpoints(*BACKENDS)
+    await until(set(BACKENDS))
+    by_client = {source: {await ask(source=source) for _ in range(8)} for source in
+                 (f"127.0.0.{i}" for i in range(2, 22))}  # fmt: skip
+    assert all(len(seen) == 1 for seen in by_client.values())
+    assert {next(iter(seen)) for seen in by_client.values()} == set(BACKENDS)
+
+
+async def test_node_ports_open_on_every_node_and_on_those_that_come_later(proxied: Proxied) -> None:
+    first, second = Plan(5).node(50), Plan(5).node(51)
+    proxied.nodes = [first]
+    proxied.service(type="NodePort", ports=[{"port": PORT, "targetPort": 9000, "nodePort": 31777}])
+    proxied.endpoints(BACKENDS[0])
+    await until(BACKENDS[0], first, 31777)
+    assert await ask(second, 31777) == "refused"
+    proxied.nodes = [first, second]
+    proxied.proxy.refresh()
+    await until(BACKENDS[0], second, 31777)
+    proxied.nodes = [second]
+    proxied.proxy.refresh()
+    await until("refused", first, 31777)
+
+
+async def test_an_address_that_another_part_serves_is_left_alone(proxied: Proxied) -> None:
+    proxied.taken = {(VIP, PORT)}
+    proxied.service(ports=[{"name": "a", "port": PORT, "targetPort": 9000}, {"name": "b", "port": PORT + 1}])
+    proxied.endpoints(BACKENDS[0])
+    await asyncio.sleep(0.1)
+    assert await ask() == "refused"
+
+
+async def test_a_port_in_use_is_told_once_and_taken_when_it_is_free(
+    proxied: Proxied, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mesh.node.kubeproxy.REFUSED_AGAIN_S", 0.05)
+    await proxied.serve(VIP, PORT)
+    blocker = proxied.servers.pop()
+    with caplog.at_level(logging.WARNING, "mesh.node"):
+        proxied.service()
+        proxied.endpoints(BACKENDS[0])
+        await asyncio.sleep(0.3)
+    assert [r.getMessage() for r in caplog.records] == [
+        f"service address not served service=default/web error=cannot listen on {VIP}:{PORT}: "
+        "the port is in use by another program"
+    ]
+    blocker.close()
+    await blocker.wait_closed()
+    await until(BACKENDS[0])
