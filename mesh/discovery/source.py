@@ -15,6 +15,7 @@ from mesh.api.services import EndpointSlice, Ingress, Service
 from mesh.api.traffic import RouteRule
 from mesh.client.base import Client
 from mesh.client.informer import Informer
+from mesh.discovery.advice import Advice
 from mesh.discovery.configuration import Configuration
 from mesh.discovery.dump import config_dump
 from mesh.discovery.proxies import GatewayState, ProxyState, SidecarState
@@ -25,6 +26,7 @@ from mesh.metrics.registry import Workload
 from mesh.routing.errors import Refused
 from mesh.runtime.net import BindError
 from mesh.runtime.tasks import Tasks
+from mesh.translate.analysis import analyze
 from mesh.translate.hosts import DOMAIN
 from mesh.translate.views import PodView
 
@@ -32,6 +34,8 @@ log = logging.getLogger("mesh.discovery")
 SETTLE_S = 0.005
 """How long a burst may go on before it is put in force. Long enough to merge one kubectl apply, short enough to
 stay far below the 100 ms in which a rule must act."""
+ADVICE_PERIOD_S = 1.0
+"""How often somebody looks whether a finding has stood long enough."""
 TURN = 25
 """Subscribers served before other tasks of the process get their turn."""
 
@@ -63,12 +67,13 @@ class ConfigSource:
         self.configuration = Configuration(domain)
         self._make_tables = make_tables
         self._reporter = reporter
+        self._rules, self._ingresses = Informer(client, RouteRule), Informer(client, Ingress)
         self._informers: list[Informer[Any]] = [
             Informer(client, Service),
             Informer(client, EndpointSlice),
             Informer(client, Pod, transform=slim_pod),
-            Informer(client, RouteRule),
-            Informer(client, Ingress),
+            self._rules,
+            self._ingresses,
         ]
         self._subscriptions: dict[Subscription, None] = {}
         self._dirty = asyncio.Event()
@@ -83,6 +88,8 @@ class ConfigSource:
             informer.on_change(self._changed)
             informer.start(tasks)
         tasks.start(self._follow(), "discovery")
+        if self._reporter is not None:
+            tasks.start(self._advise(self._reporter), "advice")
 
     async def synced(self) -> None:
         """Wait until the first state of every kind has arrived."""
@@ -153,6 +160,21 @@ class ConfigSource:
                     self._behind = False
                     await self._distribute()
                     self.configuration.sweep()
+
+    async def _advise(self, reporter: Reporter) -> None:
+        """Tell what looks wrong with rules and Ingresses, once it has stood for a while."""
+        advice, seen = Advice(), None
+        while True:
+            await asyncio.sleep(ADVICE_PERIOD_S)
+            snapshot = self.configuration.snapshot
+            if snapshot is seen and not advice.waiting:
+                continue
+            seen = snapshot
+            for finding in advice.due(analyze(snapshot), reporter.clock.now()):
+                informer: Informer[Any] = self._rules if finding.kind == "RouteRule" else self._ingresses
+                obj = informer.get(finding.name, finding.namespace)
+                if obj is not None:
+                    reporter.found(obj, finding)
 
     def _refresh(self) -> bool:
         """Put what arrived in force; False when nothing changed, or when it can not be executed as a whole."""

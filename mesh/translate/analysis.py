@@ -56,6 +56,15 @@ def _rule(snapshot: Snapshot, rule: RuleView, service: ServiceView | None) -> It
     if simple is not None and simple.override_header_name:
         field = "spec.httpReqTimeout.simpleTimeout.overrideHeaderName"
         yield _of_rule(rule, code.NOT_EXECUTED, field, "was never executed by Istio, and is not here; remove it")
+    if spec.redirect is not None:
+        for field, value in (
+            ("mirror", spec.mirror),
+            ("appendHeaders", spec.append_headers),
+            ("httpReqTimeout", simple),
+        ):
+            if value:
+                message = "does nothing beside redirect, which sends no request on; remove it"
+                yield _of_rule(rule, code.NOT_EXECUTED, f"spec.{field}", message)
     if spec.rewrite is not None and spec.rewrite.uri and not spec.rewrite.uri.startswith("/"):
         message = f'"{spec.rewrite.uri}" replaces the matched prefix as it is; start it with "/"'
         yield _of_rule(rule, code.NOT_EXECUTED, "spec.rewrite.uri", message)

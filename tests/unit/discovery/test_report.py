@@ -1,12 +1,16 @@
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+import pytest
 
 from mesh.api.core import Event
 from mesh.api.scheme import kind_of
 from mesh.api.traffic import RouteRule
 from mesh.apiserver.local import LocalClient
 from mesh.apiserver.registry import Registry
+from mesh.discovery.advice import Advice
 from mesh.discovery.checks import problem_of
 from mesh.discovery.compiled import Compiled
 from mesh.discovery.report import Reporter
@@ -78,3 +82,24 @@ async def test_an_object_that_is_gone_does_not_hold_up_the_next(
         assert problem is not None
         reporter.refused(problem)
     assert "sum to exactly 100" in (await _condition(client, "False")).message
+
+
+async def test_what_looks_wrong_for_a_while_becomes_an_event(
+    client: LocalClient, tasks: Tasks, tables: Any, parse: Callable[[str], list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mesh.discovery.source.ADVICE_PERIOD_S", 0.01)
+    monkeypatch.setattr("mesh.discovery.source.Advice", partial(Advice, settle_s=0.05))
+    reporter = Reporter(client, SystemClock())
+    reporter.start(tasks)
+    ConfigSource(client, tables, reporter=reporter).start(tasks)
+    await client.create(parse(GOOD.replace("version: v1", "version: v9"))[0])
+    async with asyncio.timeout(2):
+        while not (events := (await client.list(Event)).items):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    (event,) = (await client.list(Event)).items
+    assert event == events[0]
+    assert (event.reason, event.involved_object.name) == ("IST0101", "r")
+    assert event.message == (
+        "spec.route[0].labels: no pod of shop.default.svc.cluster.local has version=v9; its share gets 503"
+    )

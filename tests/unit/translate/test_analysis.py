@@ -77,6 +77,11 @@ CASES = [
         id="a-rewrite-without-a-slash",
     ),
     pytest.param(
+        rule("{destination: {name: shop}, redirect: {uri: /n}, mirror: {name: shop}, appendHeaders: {a: b}}"),
+        [("MESH002", "r", "spec.appendHeaders", "beside redirect"), ("MESH002", "r", "spec.mirror", "beside redirect")],
+        id="what-a-redirect-leaves-out",
+    ),
+    pytest.param(
         backend("nobody", "{number: 80}"),
         [("IST0101", "i", "spec.defaultBackend.service", "nobody.default")],
         id="ingress-without-its-service",
