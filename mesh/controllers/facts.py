@@ -46,10 +46,10 @@ def ready_since(pod: Pod) -> float | None:
 
 def available_in(pod: Pod, min_ready_s: int, wall: float) -> float | None:
     """Seconds until it counts as available: 0 when it does now, None when it is not ready."""
+    if not min_ready_s:
+        return 0.0 if pod.ready else None
     since = ready_since(pod)
-    if since is None:
-        return None
-    return max(0.0, since + min_ready_s - wall) if min_ready_s else 0.0
+    return None if since is None else max(0.0, since + min_ready_s - wall)
 
 
 def restarts(pod: Pod) -> int:

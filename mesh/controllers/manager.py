@@ -9,7 +9,7 @@ from mesh.client.base import Client
 from mesh.client.informer import Informer
 from mesh.controllers.cache import Caches
 from mesh.controllers.deployment import DeploymentController
-from mesh.controllers.endpoints import EndpointsController
+from mesh.controllers.endpoints import EndpointsController, EndpointSliceController
 from mesh.controllers.events import Recorder
 from mesh.controllers.garbage import GarbageCollector
 from mesh.controllers.ingress import IngressController
@@ -30,6 +30,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     ReplicaSetController,
     StatefulSetController,
     SchedulerController,
+    EndpointSliceController,
     EndpointsController,
     MirroringController,
     ServicesController,

@@ -16,7 +16,7 @@ from mesh.controllers.runtime import DONE, Context, Controller, Result
 from mesh.controllers.templates import generated_name, pod_from
 
 log = logging.getLogger("mesh.controllers")
-PACE_S_PER_POD, LONGEST_PACE_S = 0.0003, 0.25
+PACE_S_PER_POD, LONGEST_PACE_S = 0.0004, 0.4
 
 
 class ReplicaSetController(Controller):
