@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from mesh.api.errors import BadRequest, TooLarge, UnsupportedMediaType
+from mesh.apiserver import protobuf
 
 LARGEST_BODY = 3 * 1024 * 1024
 _DEEPEST = 100
@@ -28,9 +29,11 @@ def decode(body: bytes, content_type: str) -> Any:
         return decode_json(body)
     if content_type in _YAML_TYPES:
         return decode_yaml(body)
-    hint = " (this server reads no protobuf; use kubectl apply or create -f)" if content_type == _PROTOBUF else ""
+    if content_type == _PROTOBUF:
+        _check_size(body)
+        return protobuf.decode(body)
     raise UnsupportedMediaType(
-        f"the body of the request was in an unknown format ({content_type}){hint} - "
+        f"the body of the request was in an unknown format ({content_type}) - "
         "accepted media types include: application/json, application/yaml"
     )
 

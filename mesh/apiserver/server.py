@@ -93,7 +93,9 @@ class ApiServer:
     def _document(self, request: web.Request, path: str) -> web.Response:
         """Everything that is not a resource."""
         if request.method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(f"{request.method} is not supported on {path[:100]}")
+            if path in _HEALTH or path == "/openapi/v2" or self._json_document(path) is not None:
+                raise MethodNotAllowed(f"{request.method} is not supported on {path[:100]}")
+            return web.Response(text="404 page not found\n", status=404)
         if path in _HEALTH:
             return web.Response(text="ok")
         if path == "/openapi/v2":

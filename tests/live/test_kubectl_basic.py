@@ -212,6 +212,18 @@ def test_small_changes(kubectl: Kubectl) -> None:
     assert kubectl("get", "deploy", "--show-labels").splitlines()[1].split()[-1] == "app=web"
 
 
+def test_create_without_a_file(kubectl: Kubectl) -> None:
+    assert "created" in kubectl("create", "namespace", "dev")
+    assert "created" in kubectl("create", "deployment", "x", "-n", "dev", "--image=nginx:1.25")
+    assert "created" in kubectl("create", "service", "clusterip", "s", "-n", "dev", "--tcp=80:8080")
+    assert "created" in kubectl("run", "p", "-n", "dev", "--image=nginx", "--port=80")
+    assert "exposed" in kubectl("expose", "deploy", "x", "-n", "dev", "--port=80")
+    found = orjson.loads(kubectl("get", "deploy,svc", "-n", "dev", "-o", "json"))["items"]
+    assert [item["metadata"]["name"] for item in found] == ["x", "s", "x"]
+    assert found[0]["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] == "IfNotPresent"
+    assert found[1]["spec"]["ports"] == [{"name": "80-8080", "port": 80, "protocol": "TCP", "targetPort": 8080}]
+
+
 def test_refusals_read_as_in_a_cluster(kubectl: Kubectl) -> None:
     bad = WEB.replace("containerPort: 80", "containerPort: 99999").replace("name: httpd", "name: My_Httpd")
     said = kubectl("apply", "-f", "-", stdin=bad, fails=True)

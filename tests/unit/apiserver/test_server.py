@@ -59,9 +59,16 @@ async def test_aggregated_discovery_has_its_exact_type(http: aiohttp.ClientSessi
 
 
 @pytest.mark.parametrize("path", ["/nope", "/apis/nope", "/apis/apps/v9", "/api/v1/gadgets", "/openapi/v3/apis/x/y"])
-async def test_unknown_urls_are_plain_text(http: aiohttp.ClientSession, path: str) -> None:
-    async with http.get(path) as response:
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_unknown_urls_are_plain_text(http: aiohttp.ClientSession, method: str, path: str) -> None:
+    async with http.request(method, path) as response:
         assert (response.status, await response.text()) == (404, "404 page not found\n")
+
+
+@pytest.mark.parametrize("path", ["/version", "/healthz", "/apis", "/openapi/v2"])
+async def test_documents_are_only_read(http: aiohttp.ClientSession, path: str) -> None:
+    async with http.post(path) as response:
+        assert (response.status, (await response.json())["reason"]) == (405, "MethodNotAllowed")
 
 
 @pytest.mark.parametrize(
