@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,18 +66,28 @@ def world_of(running: state.State) -> World:
 @contextmanager
 def own_mesh(scenario: Scenario) -> Iterator[state.State]:
     """A mesh with the scenario's manifests, that ends with the block; nothing of it stays behind."""
+    name = free_name(f"demo-{scenario.name}"[:36])
     with tempfile.TemporaryDirectory(prefix="loopmesh-demo-") as folder:
         options = launch.UpOptions(
             files=scenario.files,
             nodes=scenario.mesh.nodes,
-            name=f"demo-{scenario.name}"[:42],
+            name=name,
             state_dir=os.path.join(folder, "state"),
         )
-        running = launch.start(options, output.say)
         try:
-            yield running
+            running = launch.start(options, output.say)
+            try:
+                yield running
+            finally:
+                launch.stop(running)
         finally:
-            launch.stop(running)
+            shutil.rmtree(state.folder(name), ignore_errors=True)
+
+
+def free_name(stem: str) -> str:
+    """The name, or with a number behind it when such a demo runs already."""
+    taken = {running.name for running in state.running()}
+    return next(name for name in (stem, *(f"{stem}-{number}" for number in count(2))) if name not in taken)
 
 
 def play_alone(scenario: Scenario) -> list[StepResult]:
@@ -85,14 +96,9 @@ def play_alone(scenario: Scenario) -> list[StepResult]:
     try:
         with own_mesh(scenario) as running:
             output.say(f"playing {scenario.name} at {running.gateway}")
-            said = partial(_say, scenario)
-            return asyncio.run(play(scenario, world_of(running), said))
+            return asyncio.run(play(scenario, world_of(running), lambda text: output.say(f"  {text}")))
     finally:
         signal.signal(signal.SIGTERM, previous)
-
-
-def _say(scenario: Scenario, text: str) -> None:
-    output.say(f"  {text}")
 
 
 def demo(

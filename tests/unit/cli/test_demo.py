@@ -1,14 +1,28 @@
 """`mesh demo`: which scenarios there are, and what is said when there is none of that name."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 from click import unstyle
 
-from mesh.cli import demo, state
+from mesh.cli import demo, launch, state
 from mesh.cli.errors import UserError
 from mesh.cli.main import main
+
+
+def running_as(name: str) -> state.State:
+    return state.State(
+        name=name,
+        gateway="http://127.0.1.1:8080",
+        api="http://127.0.1.1:8001",
+        dns="127.0.1.1:1053",
+        kubeconfig="",
+        control_pid=1,
+        gateway_pid=2,
+        state_dir="",
+    )
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -47,18 +61,54 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_a_running_mesh_as_a_scenario_sees_it() -> None:
-    running = state.State(
-        name="demo",
-        gateway="http://127.0.1.1:8080",
-        api="http://127.0.1.1:8001",
-        dns="127.0.1.1:1053",
-        kubeconfig="",
-        control_pid=1,
-        gateway_pid=2,
-        state_dir="",
-        nodes=[state.NodeProcess("node-1", 3)],
-    )
+    running = dataclasses.replace(running_as("demo"), nodes=[state.NodeProcess("node-1", 3)])
     world = demo.world_of(running)
     assert world.gateway == "http://127.0.1.1:8080"
     assert world.dns == ("127.0.1.1", 1053)
     assert world.nodes == {"node-1": 3}
+
+
+@pytest.mark.parametrize(
+    ("taken", "name"),
+    [
+        pytest.param([], "demo-canary", id="nothing runs"),
+        pytest.param(["default"], "demo-canary", id="another mesh runs"),
+        pytest.param(["demo-canary"], "demo-canary-2", id="the same demo runs"),
+        pytest.param(["demo-canary", "demo-canary-2"], "demo-canary-3", id="and once more"),
+    ],
+)
+def test_two_demos_do_not_share_a_name(monkeypatch: pytest.MonkeyPatch, taken: list[str], name: str) -> None:
+    monkeypatch.setattr(state, "running", lambda: [running_as(each) for each in taken])
+    assert demo.free_name("demo-canary") == name
+
+
+@pytest.mark.parametrize("fails", [pytest.param(False, id="it ends well"), pytest.param(True, id="it is interrupted")])
+def test_a_demo_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fails: bool) -> None:
+    monkeypatch.setenv("MESH_HOME", str(tmp_path))
+    stopped: list[str] = []
+    folders: list[Path] = []
+
+    def start(options: launch.UpOptions, progress: object) -> state.State:
+        (tmp_path / options.name).mkdir()
+        assert options.state_dir is not None
+        folders.append(Path(options.state_dir).parent)
+        return running_as(options.name)
+
+    monkeypatch.setattr(launch, "start", start)
+    monkeypatch.setattr(launch, "stop", lambda running: stopped.append(running.name))
+
+    def use() -> None:
+        with demo.own_mesh(demo.find("canary")) as running:
+            assert folders[0].exists()
+            assert running.name == "demo-canary"
+            if fails:
+                raise KeyboardInterrupt
+
+    if fails:
+        with pytest.raises(KeyboardInterrupt):
+            use()
+    else:
+        use()
+    assert stopped == ["demo-canary"]
+    assert list(tmp_path.iterdir()) == []
+    assert not folders[0].exists()
