@@ -13,6 +13,7 @@ from mesh.api.meta import Object
 from mesh.apiserver.patch import apply_patch
 from mesh.apiserver.registry import Registry
 from mesh.apiserver.watch import Scope
+from mesh.client import decoding
 from mesh.client.base import MERGE_PATCH, ListResult, WatchEvent
 from mesh.store import Record
 
@@ -32,7 +33,8 @@ class LocalClient:
         self, cls: type[T], namespace: str | None = None, label_selector: str = "", field_selector: str = ""
     ) -> ListResult[T]:
         listing = self._registry.list(scheme.kind_of(cls), scope(namespace, label_selector, field_selector))
-        return ListResult([_model(cls, found) for found in listing.records], str(listing.version))
+        items = [obj for found in listing.records if (obj := decoding.read(cls, found.data)) is not None]
+        return ListResult(items, str(listing.version))
 
     async def create(self, obj: T) -> T:
         kind = scheme.kind_of(type(obj))
@@ -91,7 +93,9 @@ class LocalClient:
         try:
             while True:
                 for change in watcher.read():
-                    yield WatchEvent(change.type, _model(cls, change.record))
+                    obj = decoding.read(cls, change.record.data)
+                    if obj is not None:
+                        yield WatchEvent(change.type, obj)
                 await watcher.wait()
         finally:
             watcher.close()

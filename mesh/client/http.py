@@ -16,6 +16,7 @@ import orjson
 from mesh.api import scheme
 from mesh.api.errors import ApiError, Unavailable, from_status
 from mesh.api.meta import Object
+from mesh.client import decoding
 from mesh.client.base import MERGE_PATCH, ListResult, WatchEvent
 
 T = TypeVar("T", bound=Object)
@@ -62,7 +63,9 @@ class HttpClient:
         for item in data["items"]:
             item.setdefault("apiVersion", kind.api_version)
             item.setdefault("kind", kind.kind)
-            items.append(cls.model_validate(item))
+            obj = decoding.read(cls, item)
+            if obj is not None:
+                items.append(obj)
         return ListResult(items, data["metadata"]["resourceVersion"])
 
     async def create(self, obj: T) -> T:
@@ -125,9 +128,10 @@ class HttpClient:
                     event = orjson.loads(line)
                     if event["type"] == "ERROR":
                         raise from_status(event["object"])
-                    obj = cls.model_validate(event["object"])
-                    version = obj.metadata.resource_version or version
-                    yield WatchEvent(event["type"], obj)
+                    version = event["object"]["metadata"].get("resourceVersion") or version
+                    obj = decoding.read(cls, event["object"])
+                    if obj is not None:
+                        yield WatchEvent(event["type"], obj)
 
     async def _lines(self, where: str, query: dict[str, str]) -> AsyncGenerator[bytes, None]:
         rest = b""
