@@ -55,9 +55,9 @@ def _fault(stream: "Stream", spec: fault.FaultSpec, number: int) -> bool:
     stream.flag(flags.DELAY_INJECTED)
     http.stats.fault_delays_injected += 1
     http.stats.fault_active_faults += 1
+    stream.faulted = True
 
     def go_on() -> None:
-        http.stats.fault_active_faults -= 1
         stream.retry_timer = None
         if stream.over:
             return

@@ -42,6 +42,7 @@ class Stream(Request):
         "cluster",
         "connection",
         "details",
+        "faulted",
         "flags",
         "hash_value",
         "hashed",
@@ -110,6 +111,7 @@ class Stream(Request):
         self.on_answer: Callable[[list[Field]], None] | None = None
         self.original_path = b""
         self.holding = False
+        self.faulted = False
         self.hashed = False
         self.hash_value: int | None = None
         self.set_cookies: tuple[bytes, ...] = ()
@@ -405,6 +407,8 @@ class Stream(Request):
         self.over = True
         if self.connection.tunnel:
             self.http.stats.downstream_cx_upgrades_active -= 1
+        if self.faulted:
+            self.http.stats.fault_active_faults -= 1
         if self.mirrors:
             for mirror in self.mirrors:
                 mirror.request_over(self.received_all)

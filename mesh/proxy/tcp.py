@@ -75,6 +75,7 @@ class _Side(asyncio.Protocol):
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.other: _Side | None = None
         self.moved = 0
+        self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -86,11 +87,15 @@ class _Side(asyncio.Protocol):
             self.other.transport.write(data)
 
     def eof_received(self) -> bool:
-        """Half-close travels through: the other direction goes on."""
-        if self.other is None:
+        """Half-close travels through: the other direction goes on, until it has ended as well."""
+        self.ended = True
+        other = self.other
+        if other is None:
             return False
-        if self.other.transport.can_write_eof():
-            self.other.transport.write_eof()
+        if other.ended:
+            other.transport.close()
+            return False
+        other.transport.write_eof()
         return True
 
     def pause_writing(self) -> None:
