@@ -74,6 +74,18 @@ class Side(asyncio.Protocol):
         self._transport.abort()
 
 
+class Back(Side):
+    """The opened end; joined with its front before it reads its first byte."""
+
+    def __init__(self, front: "Front") -> None:
+        super().__init__()
+        self._front = front
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._front.join(self)
+
+
 class Front(Side):
     """The accepted end: asks where to go, and keeps what it reads until the way is open.
 
@@ -104,33 +116,32 @@ class Front(Side):
         """Find an endpoint that takes the connection; one that refuses is not asked again."""
         tried: frozenset[Target] = frozenset()
         while self.open and (target := self._choose(client, tried)) is not None:
-            back = await self._connect(client, target)
-            if back is not None:
-                self._join(back)
+            if await self._connect(client, target):
                 return
             tried |= {target}
         self.reset()
 
-    async def _connect(self, client: str, target: Target) -> Side | None:
-        """The other end, opened from the client's own address so that the source stays true."""
-        loop, back = asyncio.get_running_loop(), Side()
+    async def _connect(self, client: str, target: Target) -> bool:
+        """Open the other end, from the client's own address so that the source stays true; False when it refuses."""
+        loop = asyncio.get_running_loop()
         try:
             sock = source_socket(client)
         except OSError:
-            return None
+            return False
         try:
             async with asyncio.timeout(CONNECT_S):
                 await loop.sock_connect(sock, target)
-            await loop.create_connection(lambda: back, sock=sock)
+            await loop.create_connection(lambda: Back(self), sock=sock)
         except (OSError, TimeoutError):
             sock.close()
-            return None
+            return False
         except BaseException:
             sock.close()
             raise
-        return back
+        return True
 
-    def _join(self, back: Side) -> None:
+    def join(self, back: Back) -> None:
+        """The way is open."""
         if not self.open:
             back.reset()
             return

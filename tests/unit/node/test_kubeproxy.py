@@ -44,8 +44,8 @@ class Proxied:
 
         self.servers.append(await asyncio.start_server(answer, address, port))
 
-    def put(self, kind: str, obj: dict[str, Any]) -> None:
-        known, name = scheme.BY_NAME[kind], obj["metadata"]["name"]
+    def put(self, cls: type[Object], obj: dict[str, Any]) -> None:
+        known, name = scheme.kind_of(cls), obj["metadata"]["name"]
         if self.registry.store.get(known.resource, "default", name) is None:
             self.registry.create(known, obj, "default")
         else:
@@ -53,13 +53,13 @@ class Proxied:
 
     def service(self, **spec: Any) -> None:
         body = {"clusterIP": VIP, "ports": [{"port": PORT, "targetPort": 9000}], **spec}
-        self.put("services", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": body})
+        self.put(Service, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": body})
 
     def endpoints(self, *addresses: str, ready: bool = True) -> None:
         meta = {"name": "web-1", "labels": {"kubernetes.io/service-name": "web"}}
         found = [{"addresses": [address], "conditions": {"ready": ready}} for address in addresses]
         self.put(
-            "endpointslices",
+            EndpointSlice,
             {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": meta, "addressType": "IPv4",
              "endpoints": found, "ports": [{"name": "", "port": 9000, "protocol": "TCP"}]},
         )  # fmt: skip
