@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from mesh.api.errors import ApiError
 from mesh.store.log import EventLog, StoreEvent
 from mesh.store.record import Index, Record, make
 
@@ -29,8 +30,8 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 """
 
 
-class StoreError(Exception):
-    """The state file cannot be used; the message is one line for a user."""
+class StoreError(ApiError):
+    """The state file cannot be used; the message is one line for a user, and an internal error for an API client."""
 
 
 class WrongVersion(Exception):

@@ -179,6 +179,25 @@ def test_a_damaged_object_is_named(tmp_path: Path) -> None:
         Store(path, WALL_S)
 
 
+def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "objects.db", WALL_S)
+    made = store.create("pods", obj("a"))
+    heard: list[StoreEvent] = []
+    store.subscribe("pods", heard.append)
+    store.close()  # as good as a disk that is full
+    for write in (
+        lambda: store.create("pods", obj("b")),
+        lambda: store.replace("pods", obj("a", labels={"x": "1"}), made.version),
+        lambda: store.delete("pods", "default", "a"),
+    ):
+        with pytest.raises(StoreError, match="the state could not be written") as caught:
+            write()
+        assert caught.value.code == 500
+    assert store.list("pods") == [made]
+    assert heard == []
+    assert list(store.since("pods", made.version)) == []
+
+
 WRITER = textwrap.dedent(
     """
     import sys, time
