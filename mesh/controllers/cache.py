@@ -4,7 +4,7 @@ One informer a kind, shared by all, and indexes over them that follow each chang
 controller does, so a controller that is told of a change finds the indexes up to date.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from mesh.api.core import Event, Namespace, Node, Pod
@@ -54,10 +54,6 @@ class Index(Generic[T]):
         """How many there are, without a list."""
         return len(self._found.get(key, ()))
 
-    def keys(self) -> Iterator[Hashable]:
-        """Every key under which something is."""
-        return iter(tuple(self._found))
-
 
 class SelectorIndex(Generic[T]):
     """Which objects select a set of labels? Each is filed under one pair of its selector, so a pod asks few."""
@@ -90,10 +86,6 @@ class SelectorIndex(Generic[T]):
                 if self._compiled[key].matches(labels):
                     found.append(obj)
         return found
-
-    def selector_of(self, key: Key) -> Selector | None:
-        """The compiled selector of an object; None when it selects nothing."""
-        return self._compiled.get(key)
 
 
 def _filing_place(namespace: str, selector: Selector) -> Hashable:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from mesh.api.core import Pod
 from mesh.api.meta import LabelSelector, ObjectMeta
 from mesh.api.workloads import Deployment, ReplicaSet, ReplicaSetSpec
-from mesh.controllers.actions import Create, Delete, Draft, Patch, Plan, note, pinned, status_patch
+from mesh.controllers.actions import Create, Delete, Draft, Plan, note, pinned, status_patch
 from mesh.controllers.deployment_status import Phase, next_status
 from mesh.controllers.facts import controller_reference, creation_order, finished, terminating
 from mesh.controllers.revisions import annotations_for, marks, obsolete, recorded, revision_patch, revisions_patch
@@ -215,6 +215,3 @@ def new_replica_set(deployment: Deployment, template: bytes, size: int) -> Repli
             ),
         ),
     )
-
-
-__all__ = ["Observed", "Patch", "Revision", "new_replica_set", "plan_deployment"]

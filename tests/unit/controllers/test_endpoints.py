@@ -128,3 +128,25 @@ async def test_slices_hold_a_hundred_each_and_change_alone(world: World, replica
     after = {piece.name: piece.metadata.resource_version for piece in await slices(world)}
     changed = [name for name, version in after.items() if before.get(name) != version]
     assert len(changed) <= 2
+
+
+async def test_a_large_service_tells_of_losses_soon_and_of_gains_later(world: World) -> None:
+    await world.apply(deployment(replicas=300))
+    await world.apply(service())
+    await world.settle()
+
+    async def ready() -> int:
+        return sum(bool(e.conditions.ready) for piece in await slices(world) for e in piece.endpoints)
+
+    assert await ready() == 300
+    lost = (await world.all(Pod))[0]
+    await world.client.delete(Pod, lost.name, "default")
+    await world.settle(kubelet=False, seconds=0.05)
+    assert await ready() == 299
+    await world.settle()
+    await world.patch(Deployment, "web", {"spec": {"replicas": 301}})
+    await world.settle(seconds=0.15)
+    assert len([pod for pod in await world.all(Pod) if pod.ready]) == 301
+    assert await ready() == 300
+    await world.settle()
+    assert await ready() == 301

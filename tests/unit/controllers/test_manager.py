@@ -1,8 +1,13 @@
 """Do the controllers together make of manifests what a cluster makes of them?"""
 
-from mesh.api.core import Pod
+import asyncio
+
+from mesh.api.core import Event, Pod
 from mesh.api.services import Endpoints, EndpointSlice, Service
 from mesh.api.workloads import Deployment, ReplicaSet
+from mesh.controllers.manager import Manager
+from mesh.runtime.clock import SystemClock
+from mesh.runtime.tasks import Tasks
 from tests.unit.controllers.world import World, deployment, service
 
 
@@ -60,3 +65,48 @@ async def test_a_new_image_rolls(world: World) -> None:
     made = await world.get(Deployment, "web")
     assert made.metadata.annotations["deployment.kubernetes.io/revision"] == "2"
     assert sorted(rs.spec.replicas for rs in await world.all(ReplicaSet)) == [0, 3]
+
+
+async def test_the_work_grows_with_the_changes_and_not_faster(world: World) -> None:
+    """Writes a pod, all told: create, bind, and two by its node; slices and statuses are shared by many."""
+    await world.apply(service())
+    await world.apply(deployment(replicas=0))
+    await world.settle()
+
+    async def writes(replicas: int) -> float:
+        before, pods = world.store.version, len(await world.all(Pod))
+        await world.patch(Deployment, "web", {"spec": {"replicas": replicas}})
+        await world.settle(seconds=10)
+        assert len(await world.all(Pod)) == replicas
+        return (world.store.version - before) / (replicas - pods)
+
+    assert await writes(50) < 6
+    assert await writes(400) < 5
+
+
+async def test_started_for_real_it_works_and_stops(world: World) -> None:
+    manager, tasks = Manager(world.client, SystemClock(), world.settings), Tasks("test")
+    manager.start(tasks)
+    await manager.synced()
+    await world.apply(deployment(replicas=3))
+    async with asyncio.timeout(10):
+        while len([pod for pod in await world.all(Pod) if pod.spec.node_name]) < 3:
+            await asyncio.sleep(0.01)
+        while len(await world.all(Event)) < 7:
+            await asyncio.sleep(0.01)
+    await manager.close()
+    await world.patch(Deployment, "web", {"spec": {"replicas": 5}})
+    await asyncio.sleep(0.05)
+    assert len(await world.all(Pod)) == 3
+    await manager.close()
+    await tasks.close()
+
+
+async def test_it_ends_with_its_owner(world: World) -> None:
+    manager, tasks = Manager(world.client, SystemClock(), world.settings), Tasks("test")
+    manager.start(tasks)
+    await manager.synced()
+    await tasks.close()
+    await world.apply(deployment())
+    await asyncio.sleep(0.05)
+    assert await world.all(ReplicaSet) == []
