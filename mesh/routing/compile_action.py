@@ -84,9 +84,9 @@ def _weighted(action: Any, at: str, inherited: Inherited, levels: Levels) -> Wei
         choices.append(
             ClusterChoice(
                 cluster=entry.name.encode(),
-                request_mutation=plan_of(inherited.ordered((request, *levels[0]))),
-                response_mutation=plan_of(inherited.ordered((response, *levels[1]))),
-                host_rewrite=entry.host_rewrite_literal.encode() or literal,
+                request_mutation=plan_of((request, *inherited.ordered(levels[0]))),
+                response_mutation=plan_of((response, *inherited.ordered(levels[1]))),
+                host_rewrite=literal or entry.host_rewrite_literal.encode() or None,
                 weight=entry.weight.value,
                 subset=tuple(sorted({**dict(subset_of(action)), **dict(subset_of(entry))}.items())),
             )

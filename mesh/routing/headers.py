@@ -1,7 +1,7 @@
 """Which headers does a route take away, set and add, and in what order?
 
-Levels are applied one after another (weighted cluster, route, virtual host, all: Envoy's order, or the reverse
-with most_specific_header_mutations_wins). Inside a level: removals, then overwrites, then additions, with every
+Levels are applied one after another: the weighted cluster's first, then route, virtual host and all (the last three
+in reverse with most_specific_header_mutations_wins). Inside a level: removals, then overwrites, then additions, with every
 value written before anything is added. Overwriting moves a header to the end; an empty value is dropped unless
 keep_empty_value is set.
 

@@ -33,6 +33,9 @@ def compile_header(matcher: Any, at: str) -> tuple[Match, str]:
     invert: bool = matcher.invert_match
     if kind is None or kind == "present_match":
         wanted = (kind is None or matcher.present_match) != invert
+        if matcher.treat_missing_header_as_empty:
+            # An absent header counts as an empty one, so it is always there.
+            return (lambda request: wanted), "is there (absent counts as empty)" if wanted else "is absent, never"
         return _presence(name, wanted), "is there" if wanted else "is absent"
     test, wants = _value_test(matcher, kind, at)
     missing = matcher.treat_missing_header_as_empty and (test(b"") != invert)

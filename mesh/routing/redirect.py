@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mesh.routing.errors import Refused, join
+from mesh.routing.errors import join
 from mesh.routing.request import Request
 from mesh.routing.rewrite import PathRewrite, compile_prefix_rewrite, compile_regex_rewrite
 
@@ -46,7 +46,8 @@ def where(plan: RedirectPlan, request: Request) -> bytes:
     host = _host(plan, request, scheme)
     if plan.port:
         host += b":%d" % plan.port
-    return scheme + b"://" + host + _path(plan, request)
+    path = _path(plan, request)
+    return scheme + b"://" + host + (path if path[:1] == b"/" else b"/" + path)
 
 
 def _host(plan: RedirectPlan, request: Request, scheme: bytes) -> bytes:
@@ -84,16 +85,14 @@ def _path(plan: RedirectPlan, request: Request) -> bytes:
 
 def compile_redirect(match: Any, action: Any, at: str) -> RedirectPlan:
     """The plan of an envoy.config.route.v3.RedirectAction."""
-    scheme = b"https" if action.https_redirect else action.scheme_redirect.lower().encode() or None
+    scheme = b"https" if action.https_redirect else action.scheme_redirect.encode() or None
     rewrite: Callable[[bytes], bytes | None] | None = None
     path: bytes | None = None
     kind = action.WhichOneof("path_rewrite_specifier")
     if kind == "path_redirect":
         path = action.path_redirect.encode()
-        if not path.startswith(b"/"):
-            raise Refused(join(at, kind), "starts with /")
     elif kind == "prefix_rewrite":
-        rewrite = compile_prefix_rewrite(match, action.prefix_rewrite)
+        rewrite = compile_prefix_rewrite(match, action.prefix_rewrite, join(at, kind))
     elif kind == "regex_rewrite":
         rewrite = compile_regex_rewrite(action.regex_rewrite, join(at, kind))
     return RedirectPlan(

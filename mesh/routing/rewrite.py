@@ -3,7 +3,7 @@
 A route's rewrite is one function from the request's path (query and all) to the new path; a query is carried
 over untouched. prefix_rewrite puts its text in the place of the matched prefix, literally (`/p1` -> `/` makes
 `//a` of `/p1/a`); with an exact or regex match it stands for the whole path. regex_rewrite replaces every
-occurrence in the path without query.
+occurrence in the path without query; where nothing would be left the path stays.
 
 The caller adds x-envoy-original-path (and x-envoy-original-host) when the answer differs from what was sent.
 """
@@ -34,8 +34,10 @@ def rewrite_path(route: Route, request: Request) -> bytes | None:
     return None if path == request.path else path
 
 
-def compile_prefix_rewrite(match: Any, text: str) -> PathRewrite:
+def compile_prefix_rewrite(match: Any, text: str, at: str) -> PathRewrite:
     """prefix_rewrite for a route with this RouteMatch."""
+    if match.HasField("path_match_policy"):
+        raise Refused(at, "does not go with a path template; use path_rewrite_policy, or match in another way")
     new = text.encode()
     kind = match.WhichOneof("path_specifier")
     if kind in ("prefix", "path_separated_prefix"):
@@ -53,9 +55,10 @@ def compile_regex_rewrite(rewrite: Any, at: str) -> PathRewrite:
     """regex_rewrite: an envoy.type.matcher.v3.RegexMatchAndSubstitute."""
     substitute = compile_substitution(rewrite.pattern.regex, rewrite.substitution, at)
 
-    def apply(path: bytes) -> bytes:
-        cut = path.find(b"?")
-        return substitute(path) if cut < 0 else substitute(path[:cut]) + path[cut:]
+    def apply(path: bytes) -> bytes | None:
+        bare, mark, query = path.partition(b"?")
+        new = substitute(bare)
+        return new + mark + query if new else None
 
     return apply
 
@@ -72,7 +75,7 @@ def compile_path_rewrite(match: Any, action: Any, at: str) -> PathRewrite | None
     if not asked:
         return None
     if asked[0] == "prefix_rewrite":
-        return compile_prefix_rewrite(match, action.prefix_rewrite)
+        return compile_prefix_rewrite(match, action.prefix_rewrite, join(at, "prefix_rewrite"))
     if asked[0] == "regex_rewrite":
         return compile_regex_rewrite(action.regex_rewrite, join(at, "regex_rewrite"))
     return _template_rewrite(match, action.path_rewrite_policy, join(at, "path_rewrite_policy.typed_config"))

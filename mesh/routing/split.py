@@ -26,6 +26,7 @@ class ClusterChoice:
     request_mutation: HeaderPlan | None = None
     response_mutation: HeaderPlan | None = None
     host_rewrite: bytes | None = None
+    """The route's own rewrite goes before the cluster's; Route.host_rewriter before both, where it answers."""
     weight: int = 0
     subset: tuple[tuple[str, str], ...] = ()
 

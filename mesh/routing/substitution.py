@@ -115,16 +115,6 @@ def request_value(decision: Decision, name: bytes) -> bytes | None:
     return header(request.headers, name)
 
 
-def _request_without_query(argument: str, at: str) -> Operator:
-    read = _request_header(argument, at)
-
-    def bare(decision: Decision) -> bytes | None:
-        value = read(decision)
-        return None if value is None else value.partition(b"?")[0]
-
-    return bare
-
-
 def _response_header(argument: str, at: str) -> Operator:
     names = [part.strip().lower().encode() for part in argument.split("?")]
     if not names[0] or len(names) > 2:
@@ -199,10 +189,6 @@ def _route_name(decision: Decision) -> bytes | None:
     return (decision.route.name or None) if decision.route is not None else None
 
 
-def _virtual_host(decision: Decision) -> bytes | None:
-    return (decision.route.virtual_host or None) if decision.route is not None else None
-
-
 def _since_start(pick: Callable[[Decision], float | None]) -> Operator:
     def write(decision: Decision) -> bytes | None:
         moment_s = pick(decision)
@@ -229,7 +215,6 @@ PLAIN: dict[str, Operator] = {
     "UPSTREAM_REQUEST_ATTEMPT_COUNT": lambda d: b"%d" % d.attempts,
     "UPSTREAM_TRANSPORT_FAILURE_REASON": lambda d: d.upstream_failure or None,
     "ROUTE_NAME": _route_name,
-    "VIRTUAL_HOST_NAME": _virtual_host,
     "CONNECTION_ID": lambda d: b"%d" % d.connection_id,
     "DOWNSTREAM_REMOTE_ADDRESS": _address(_remote, "both"),
     "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": _address(_remote, "ip"),
@@ -243,7 +228,6 @@ PLAIN: dict[str, Operator] = {
 }
 WITH_ARGUMENT: dict[str, Callable[[str, str], Operator]] = {
     "REQ": _request_header,
-    "REQ_WITHOUT_QUERY": _request_without_query,
     "RESP": _response_header,
     "START_TIME": _start_time,
 }

@@ -81,7 +81,14 @@ def test_a_choice_carries_host_and_subset() -> None:
     )
     assert compiled.weighted is not None
     one, two = compiled.weighted.choices
-    assert (one.host_rewrite, two.host_rewrite) == (b"a.example", b"all.example")
+    assert (one.host_rewrite, two.host_rewrite) == (b"all.example", b"all.example")
     assert one.subset == (("version", "v1"), ("zone", "z"))
     assert two.subset == (("zone", "z"),)
     assert (compiled.weighted.total, compiled.weighted.header_name) == (4, b"x-r")
+
+
+def test_a_clusters_host_counts_where_the_route_has_none() -> None:
+    clusters = [{"name": "a", "weight": 1, "host_rewrite_literal": "a.example"}, {"name": "b", "weight": 1}]
+    compiled = _action(weighted_clusters={"clusters": clusters})
+    assert compiled.weighted is not None
+    assert [choice.host_rewrite for choice in compiled.weighted.choices] == [b"a.example", None]

@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 
-from mesh.routing.errors import Refused
 from mesh.routing.redirect import location, without_port
 from tests.unit.routing.conftest import request, route, table
 
@@ -30,6 +29,15 @@ def _location(redirect: Any, target: str, authority: str = "svc.example", scheme
         pytest.param({"path_redirect": "/n?z=9"}, "/a?x=1", "svc", "http://svc/n?z=9", id="a query of its own"),
         pytest.param({"path_redirect": "/n", "strip_query": True}, "/a?x", "svc", "http://svc/n", id="strip"),
         pytest.param({"strip_query": True}, "/a/b?x", "svc", "http://svc/a/b", id="strip alone"),
+        pytest.param({"path_redirect": "n"}, "/a", "svc", "http://svc/n", id="a path without a slash gets one"),
+        pytest.param({"scheme_redirect": "HTTPS"}, "/a", "svc", "HTTPS://svc/a", id="scheme as it is written"),
+        pytest.param(
+            {"regex_rewrite": {"pattern": {"regex": ".*"}, "substitution": ""}},
+            "/a?b",
+            "svc",
+            "http://svc/a?b",
+            id="empty",
+        ),
         pytest.param({"prefix_rewrite": "/np"}, "/p/a?b", "svc", "http://svc/np/a?b", id="prefix"),
         pytest.param(
             {"regex_rewrite": {"pattern": {"regex": "^/r/(.*)$"}, "substitution": r"/n/\1"}},
@@ -69,8 +77,3 @@ def test_statuses(code: str, status: int) -> None:
 )
 def test_without_port(authority: str, host: str) -> None:
     assert without_port(authority.encode()).decode() == host
-
-
-def test_a_relative_path_is_refused() -> None:
-    with pytest.raises(Refused, match=r"redirect\.path_redirect: starts with /"):
-        _location({"path_redirect": "n"}, "/a")

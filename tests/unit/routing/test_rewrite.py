@@ -41,6 +41,7 @@ def _regex(pattern: str, substitution: str) -> Any:
             id="regex with groups",
         ),
         pytest.param({"prefix": "/a"}, _regex("^/b", "/c"), "/a", None, id="regex that finds nothing"),
+        pytest.param({"prefix": "/a"}, _regex(".*", ""), "/a?b", None, id="regex that leaves nothing"),
         pytest.param({"prefix": "/same"}, {"prefix_rewrite": "/same"}, "/same/x", None, id="the same again"),
         pytest.param({"prefix": "/"}, {}, "/x", None, id="no rewrite"),
         pytest.param(
@@ -94,6 +95,12 @@ def test_the_endpoints_name() -> None:
     [
         pytest.param({"prefix": "/"}, {"prefix_rewrite": "/a", **_regex("a", "b")}, "use one of them", id="two"),
         pytest.param({"prefix": "/"}, _regex("(", "b"), r"route\.regex_rewrite\.pattern\.regex", id="bad regex"),
+        pytest.param(
+            {"path_match_policy": {"name": "m", "typed_config": {"@type": TEMPLATE, "path_template": "/a"}}},
+            {"prefix_rewrite": "/b"},
+            r"route\.prefix_rewrite: does not go with a path template",
+            id="prefix rewrite with a template",
+        ),
         pytest.param(
             {"prefix": "/"},
             {"path_rewrite_policy": {"name": "r", "typed_config": {"@type": REWRITE, "path_template_rewrite": "/x"}}},
