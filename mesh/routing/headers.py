@@ -1,9 +1,9 @@
 """Which headers does a route take away, set and add, and in what order?
 
-Levels are applied one after another: the weighted cluster's first, then route, virtual host and all (the last three
-in reverse with most_specific_header_mutations_wins). Inside a level: removals, then overwrites, then additions, with every
-value written before anything is added. Overwriting moves a header to the end; an empty value is dropped unless
-keep_empty_value is set.
+Levels are applied one after another: the weighted cluster's first, then route, virtual host and all (these three in
+reverse with most_specific_header_mutations_wins). Inside a level: removals, then overwrites, then additions, with
+every value written before anything is added. Overwriting moves a header to the end; an empty value is dropped
+unless keep_empty_value is set.
 
 A level that only adds constant text (the usual one) is kept as a ready tuple, so that applying it is one
 list.extend.

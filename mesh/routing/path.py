@@ -67,7 +67,8 @@ def normalize(target: bytes, spec: PathSpec) -> bytes | PathError | PathRedirect
             return PathError()
         path = normal
     if spec.merge_slashes and b"//" in path:
-        path = _MANY_SLASHES.sub(b"/", path)
+        # Envoy puts a slash before and one after what is left, so of slashes alone two remain.
+        path = _MANY_SLASHES.sub(b"/", path) if path.strip(b"/") else b"//"
     if redirect:
         return PathRedirect(path + mark + query)
     return path + mark + query if mark else path

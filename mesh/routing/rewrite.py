@@ -109,7 +109,7 @@ def compile_host_rewrite(action: Any, at: str) -> tuple[bytes | None, HostRewrit
         return action.host_rewrite_literal.encode(), None
     if kind == "host_rewrite_header":
         name = action.host_rewrite_header.lower().encode()
-        return None, lambda request: header(request.headers, name)
+        return None, lambda request: header(request.headers, name) or None
     if kind == "host_rewrite_path_regex":
         rule = action.host_rewrite_path_regex
         substitute = compile_substitution(rule.pattern.regex, rule.substitution, join(at, kind))

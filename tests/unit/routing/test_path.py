@@ -64,6 +64,8 @@ def test_switched_off_nothing_changes(target: str) -> None:
     [
         ("/a//b", "/a/b"),
         ("//a", "/a"),
+        ("//", "//"),
+        ("///?x", "//?x"),
         ("/a/../b//c", "/b/c"),
         ("/a/%2f/b", "/a/%2f/b"),
         ("/a///../b", "/a/b"),

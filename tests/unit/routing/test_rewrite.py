@@ -69,6 +69,7 @@ def test_paths(match: Any, action: Any, path: str, new: str | None) -> None:
         pytest.param({"host_rewrite_literal": "new.example"}, "new.example", id="literal"),
         pytest.param({"host_rewrite_header": "X-Host"}, "from.header", id="header"),
         pytest.param({"host_rewrite_header": "x-none"}, None, id="header that is absent"),
+        pytest.param({"host_rewrite_header": "x-empty"}, None, id="header that is empty"),
         pytest.param(
             {"host_rewrite_path_regex": {"pattern": {"regex": "^/hp/(.+)$"}, "substitution": r"\1.example"}},
             "a.example",
@@ -81,7 +82,7 @@ def test_authorities(action: Any, host: str | None) -> None:
     compiled = _route({"prefix": "/"}, **action)
     got = compiled.host_rewrite
     if got is None and compiled.host_rewriter is not None:
-        got = compiled.host_rewriter(request("/hp/a?q", x_host="from.header"))
+        got = compiled.host_rewriter(request("/hp/a?q", x_host="from.header", x_empty=""))
     assert (None if got is None else got.decode()) == host
 
 
