@@ -141,10 +141,12 @@ class Demo:
         answer = web.StreamResponse(headers={"content-type": "application/octet-stream"})
         answer.content_length = left
         await answer.prepare(request)
-        while left > 0 and request.method != "HEAD":
-            await answer.write(_PIECE[:left])
-            left -= len(_PIECE)
-        await answer.write_eof()
+        try:
+            while left > 0 and request.method != "HEAD":
+                await answer.write(_PIECE[:left])
+                left -= len(_PIECE)
+        except ConnectionError:
+            pass  # the client has left; that is its right
         return answer
 
     async def stream(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
@@ -153,11 +155,13 @@ class Demo:
         answer = web.StreamResponse(headers={"content-type": "text/plain"})
         answer.enable_chunked_encoding()
         await answer.prepare(request)
-        for sent in range(chunks):
-            if sent:
-                await asyncio.sleep(pause_s)
-            await answer.write(b"chunk %d of %d from %s\n" % (sent + 1, chunks, self.ctx.pod_name.encode()))
-        await answer.write_eof()
+        try:
+            for sent in range(chunks):
+                if sent:
+                    await asyncio.sleep(pause_s)
+                await answer.write(b"chunk %d of %d from %s\n" % (sent + 1, chunks, self.ctx.pod_name.encode()))
+        except ConnectionError:
+            pass
         return answer
 
     def metrics(self) -> web.Response:
