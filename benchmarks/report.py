@@ -52,13 +52,14 @@ class Verdict:
     peer: str
     ratio: float
     limit: float
+    promised: bool
 
     @property
     def kept(self) -> bool:
         return self.ratio <= self.limit
 
     def line(self) -> str:
-        word = "kept" if self.kept else "MISSED"
+        word = "kept" if self.kept else "MISSED" if self.promised else "over, but not promised"
         return f"{word}: {self.case}: CPU per request {self.ratio:.2f} of {self.peer}'s (at most {self.limit:.2f})"
 
 
@@ -78,13 +79,13 @@ def figures(runs: Sequence[Run], ours: Sequence[Run]) -> Figures:
     )
 
 
-def verdicts(case: str, by_peer: Mapping[str, Figures]) -> list[Verdict]:
+def verdicts(case: Case, by_peer: Mapping[str, Figures]) -> list[Verdict]:
     """One for each peer that was measured beside mesh."""
     found = []
     for peer, limit in LIMITS.items():
         each = by_peer.get(peer)
         if each is not None and each.ratio is not None:
-            found.append(Verdict(case, peer, each.ratio, limit))
+            found.append(Verdict(case.name, peer, each.ratio, limit, case.promised))
     return found
 
 
