@@ -7,7 +7,7 @@ import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -87,7 +87,8 @@ def own_mesh(scenario: Scenario) -> Iterator[state.State]:
 def free_name(stem: str) -> str:
     """The name, or with a number behind it when such a demo runs already."""
     taken = {running.name for running in state.running()}
-    return next(name for name in (stem, *(f"{stem}-{number}" for number in count(2))) if name not in taken)
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    return next(name for name in names if name not in taken)
 
 
 def play_alone(scenario: Scenario) -> list[StepResult]:
