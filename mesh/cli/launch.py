@@ -83,6 +83,7 @@ def start(options: UpOptions, progress: Progress) -> state.State:
             progress(f"applying {len(objects)} objects")
             apply_manifests(running.api, objects)
         readiness.wait(rest.Rest(running.api), settings.nodes, options.wait_s, progress)
+        control.returncode = 0  # it lives on by itself; this object must not complain that it does
         return running
     except BaseException:
         end(control)

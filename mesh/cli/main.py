@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "get": ("mesh.cli.get", "get"),
     "delete": ("mesh.cli.delete", "delete"),
     "demo": ("mesh.cli.demo", "demo"),
+    "prometheus-config": ("mesh.cli.prometheus", "prometheus_config"),
     "proxy": ("mesh.cli.proxy", "proxy"),
 }
 GROUPS: dict[str, tuple[str, str]] = {"kv": ("mesh.cli.kv", "app")}

@@ -17,6 +17,7 @@ import orjson
 
 from mesh.api.core import Namespace
 from mesh.api.services import EndpointSlice, Service
+from mesh.apiserver import service_discovery
 from mesh.apiserver.local import LocalClient
 from mesh.apiserver.registry import Registry, index
 from mesh.apiserver.server import ApiServer
@@ -29,6 +30,7 @@ from mesh.emulator.gateway import GatewayWorker
 from mesh.emulator.processes import Child, ChildFailed
 from mesh.emulator.settings import Settings
 from mesh.emulator.worker import access_log
+from mesh.node.addresses import METRICS_PORT
 from mesh.runtime.clock import Clock, SystemClock
 from mesh.runtime.net import BindError
 from mesh.runtime.tasks import Tasks
@@ -50,7 +52,8 @@ class ControlPlane:
         self.registry = Registry(self.store, self.clock, self.rng)
         self.client = LocalClient(self.registry)
         people = settings.plan.people
-        self.api = ApiServer(self.registry, people, settings.api_port)
+        pages = service_discovery.routes(self.registry, f"{people}:{METRICS_PORT}")
+        self.api = ApiServer(self.registry, people, settings.api_port, pages)
         self.manager = Manager(self.client, self.clock, controller_settings(settings))
         self._dns: list[DnsServer] = []
 
