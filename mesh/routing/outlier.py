@@ -50,9 +50,17 @@ def record(
     spec: OutlierSpec, monitor: Monitor, outcome: Outcome, now: float, out: int, hosts: int, rng: random.Random
 ) -> Verdict | None:
     """Count an outcome; `out` of `hosts` endpoints are ejected now. None: nothing reached its threshold."""
-    cause = _count(spec, monitor, outcome)
-    if cause is None:
-        return None
+    verdict = None
+    for cause in _count(spec, monitor, outcome):
+        verdict = _judge(spec, monitor, cause, now, out, hosts, rng)
+        if verdict.ejected:
+            break
+    return verdict
+
+
+def _judge(
+    spec: OutlierSpec, monitor: Monitor, cause: str, now: float, out: int, hosts: int, rng: random.Random
+) -> Verdict:
     if monitor.ejected_s is not None:
         return Verdict(cause, ejected=False)
     enforced = getattr(spec, f"enforcing_{cause}")
@@ -87,41 +95,39 @@ def tick(spec: OutlierSpec, monitors: Iterable[Monitor], now: float) -> list[Mon
     return back
 
 
-def _count(spec: OutlierSpec, monitor: Monitor, outcome: Outcome) -> str | None:
-    """The counter that reached its threshold, reset already."""
+def _count(spec: OutlierSpec, monitor: Monitor, outcome: Outcome) -> list[str]:
+    """The counters that reached their thresholds, reset already."""
     reason = outcome.reason
     if reason == OVERFLOW:
-        return None
+        return []
     if spec.split_external_local_origin_errors and not outcome.answered:
         return _count_local(spec, monitor, reason)
     monitor.consecutive_local = 0
     status = outcome.status_or_stand_in
     if not 500 <= status < 600:
         monitor.consecutive_5xx = monitor.consecutive_gateway = 0
-        return None
-    cause = None
+        return []
+    causes = []
     if status in GATEWAY_STATUSES:
         monitor.consecutive_gateway += 1
         if monitor.consecutive_gateway == spec.consecutive_gateway_failure:
             monitor.consecutive_gateway = 0
-            cause = CONSECUTIVE_GATEWAY_FAILURE if spec.enforcing_consecutive_gateway_failure else None
+            causes.append(CONSECUTIVE_GATEWAY_FAILURE)
     else:
         monitor.consecutive_gateway = 0
     monitor.consecutive_5xx += 1
     if monitor.consecutive_5xx == spec.consecutive_5xx:
         monitor.consecutive_5xx = 0
-        # Both at once: the counter that may eject speaks.
-        if cause is None or not spec.enforcing_consecutive_gateway_failure:
-            cause = CONSECUTIVE_5XX
-    return cause
+        causes.append(CONSECUTIVE_5XX)
+    return causes
 
 
-def _count_local(spec: OutlierSpec, monitor: Monitor, reason: str) -> str | None:
+def _count_local(spec: OutlierSpec, monitor: Monitor, reason: str) -> list[str]:
     """Errors of our own side: only connections that were never made, and timeouts, count."""
     if reason not in NEVER_SENT and reason != TRY_TIMEOUT:
-        return None
+        return []
     monitor.consecutive_local += 1
     if monitor.consecutive_local == spec.consecutive_local_origin_failure:
         monitor.consecutive_local = 0
-        return CONSECUTIVE_LOCAL_ORIGIN_FAILURE
-    return None
+        return [CONSECUTIVE_LOCAL_ORIGIN_FAILURE]
+    return []

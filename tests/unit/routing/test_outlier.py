@@ -111,6 +111,16 @@ def test_enforcement_is_by_chance() -> None:
     assert sum(v is not None and v.ejected for v in verdicts) / 2000 == pytest.approx(0.3, abs=0.04)
 
 
+def test_a_counter_that_lets_go_leaves_the_other_its_turn() -> None:
+    spec = OutlierSpec(
+        consecutive_5xx=2,
+        consecutive_gateway_failure=2,
+        enforcing_consecutive_gateway_failure=0,
+        max_ejection_percent=100,
+    )
+    assert _run(spec, [503, 503]) == [None, CONSECUTIVE_5XX]
+
+
 def test_an_ejected_endpoint_is_not_ejected_again() -> None:
     spec, monitor = OutlierSpec(consecutive_5xx=1, max_ejection_percent=100), Monitor()
     assert record(spec, monitor, answer(500), 5.0, 0, 2, random.Random(1)) == Verdict(CONSECUTIVE_5XX, ejected=True)
