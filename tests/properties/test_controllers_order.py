@@ -1,4 +1,4 @@
-"""Any order of watch events ends in the same world, and running everything again changes nothing."""
+"""Any order of watch events, and a restart at any moment, end in the same world; running again changes nothing."""
 
 import asyncio
 import random
@@ -20,6 +20,8 @@ async def _drive(world: World, rng: random.Random, changes: list[tuple[str, dict
         cls = StatefulSet if name == "db" else Deployment
         await world.patch(cls, name, patch)
         await world.jumble(rng)
+        if rng.random() < 0.3:
+            world.restart()
     await world.settle(seconds=30)
 
 

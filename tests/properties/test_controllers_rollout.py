@@ -66,6 +66,8 @@ async def _roll(
             patch = {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}}}
             await world.patch(Deployment, "web", patch)
             await world.jumble(rng, steps=rng.randint(20, 200))
+            if rng.random() < 0.3:
+                world.restart()
         await world.settle(seconds=30)
         assert await _count(world) == limit.replicas
         assert {pod.spec.containers[0].image for pod in await world.all(Pod)} == {images[-1]}
