@@ -120,7 +120,7 @@ class NodeAgent:
             asyncio.get_running_loop().call_later(FULL_AGAIN_S, self._try_again, pod.key, uid)
             return
         pod_ip = self.plan.pod(self.index, host)
-        app_ip = self.plan.app(self.index, host) if meshed(pod) and self._host.sidecars else pod_ip
+        app_ip = self.plan.app(self.index, host) if meshed(pod) and self._host.sidecars is not None else pod_ip
         # The informer's object is shared and will be replaced at the next change: only the outer shell is ours.
         worker = PodWorker(pod.model_copy(), self._host, pod_ip, app_ip, self._gone)
         self._workers[uid], self._hosts[uid] = worker, host

@@ -74,7 +74,8 @@ class RunningContainer:
                 if isinstance(outcome, lifecycle.Exited):
                     self._show(self._ended(outcome.code))
                 return
-            delay_s = self._backoff.next_delay_s(self.place.clock.now())
+            ran = isinstance(outcome, lifecycle.Exited)
+            delay_s = self._backoff.next_delay_s(self.place.clock.now(), first_at_once=ran)
             policy = pod.spec.restart_policy or "Always"
             move = lifecycle.after(outcome, policy, delay_s, self._backoff.failures, who)
             if isinstance(outcome, lifecycle.Exited):

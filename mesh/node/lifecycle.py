@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mesh.api.core import Container, Pod
 
 DEFAULT_GRACE_S = 30.0
-SETTLE_S = 0.05
+SETTLE_S = 0.25
 """A pod that starts usually stands within so long: its first written status is then already the last one."""
 
 

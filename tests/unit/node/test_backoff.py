@@ -19,3 +19,8 @@ def test_delays(ends_at: list[int], delays: list[int]) -> None:
 def test_it_can_be_shortened() -> None:
     backoff = Backoff(base_s=0.1, cap_s=0.3)
     assert [round(backoff.next_delay_s(0.0), 3) for _ in range(5)] == [0.0, 0.1, 0.2, 0.3, 0.3]
+
+
+def test_what_never_came_up_waits_the_first_time_already() -> None:
+    backoff = Backoff()
+    assert [backoff.next_delay_s(float(at), first_at_once=False) for at in range(7)] == [10, 20, 40, 80, 160, 300, 300]

@@ -67,7 +67,9 @@ def test_downward_api(field: str, wanted: str) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        pytest.param({"fieldRef": {"fieldPath": "spec.x"}}, "env X: fieldRef.fieldPath 'spec.x' is not known", id="field"),
+        pytest.param(
+            {"fieldRef": {"fieldPath": "spec.x"}}, "env X: fieldRef.fieldPath 'spec.x' is not known", id="field"
+        ),
         pytest.param({"secretKeyRef": {"name": "s"}}, "env X: valueFrom.secretKeyRef is not executed", id="secret"),
     ],
 )

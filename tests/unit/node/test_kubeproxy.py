@@ -194,8 +194,10 @@ async def test_a_port_in_use_is_told_once_and_taken_when_it_is_free(
         proxied.endpoints(BACKENDS[0])
         await asyncio.sleep(0.3)
     assert [r.getMessage() for r in caplog.records] == [
-        f"service address not served service=default/web error=cannot listen on {VIP}:{PORT}: "
-        "the port is in use by another program"
+        (
+            f"service address not served service=default/web error=cannot listen on {VIP}:{PORT}: "
+            "the port is in use by another program"
+        )
     ]
     blocker.close()
     await blocker.wait_closed()

@@ -132,5 +132,7 @@ def test_a_field_that_is_not_executed_is_named(spec: dict[str, Any], field: str)
 
 
 def test_a_users_program_has_its_command_and_a_plain_pod_is_quiet() -> None:
-    pod = Pod.model_validate({"spec": {"containers": [{"name": "app", "command": ["sh"], "ports": [{"containerPort": 1}]}]}})
+    pod = Pod.model_validate(
+        {"spec": {"containers": [{"name": "app", "command": ["sh"], "ports": [{"containerPort": 1}]}]}}
+    )
     assert list(not_executed(pod, frozenset())) == []

@@ -72,8 +72,10 @@ async def test_the_question_is_a_kubelets(server: Server) -> None:
     headers = [{"name": "X-Probe", "value": "1"}]
     await ask(http(server.port, path="ready?x=1", host="shop", httpHeaders=headers), CONTAINER, "127.0.0.1")
     assert server.heads == [
-        f"GET /ready?x=1 HTTP/1.1\r\nhost: shop:{server.port}\r\nuser-agent: kube-probe/1.32\r\n"
-        "connection: close\r\nx-probe: 1\r\n\r\n"
+        (
+            f"GET /ready?x=1 HTTP/1.1\r\nhost: shop:{server.port}\r\nuser-agent: kube-probe/1.32\r\n"
+            "connection: close\r\nx-probe: 1\r\n\r\n"
+        )
     ]
 
 

@@ -96,7 +96,7 @@ def test_port_number(port: int | str, number: int) -> None:
 
 
 def test_an_unknown_port_name_names_itself() -> None:
-    with pytest.raises(BadSetting, match="'metrics'.*container app has no port of that name"):
+    with pytest.raises(BadSetting, match=r"'metrics'.*container app has no port of that name"):
         port_number("metrics", Container.model_validate({"name": "app"}))
 
 

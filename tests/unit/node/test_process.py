@@ -39,9 +39,13 @@ async def until_logged(folder: Path, text: str, within_s: float = 10.0) -> str:
     return log_of(folder)
 
 
-async def test_output_is_the_log_and_the_environment_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_output_is_the_log_and_the_environment_is_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SECRET_OF_THE_NODE", "x")
-    code = "import os, sys; print(os.getcwd(), os.environ.get('A'), os.environ.get('SECRET_OF_THE_NODE')); sys.exit('no')"
+    code = (
+        "import os, sys; print(os.getcwd(), os.environ.get('A'), os.environ.get('SECRET_OF_THE_NODE')); sys.exit('no')"
+    )
     program = await start(tmp_path, code, A="1")
     assert await asyncio.wait_for(program.wait(), 10) == 1
     assert log_of(tmp_path).splitlines() == [f"{tmp_path / 'work'} 1 None", "no"]

@@ -123,10 +123,10 @@ async def test_an_endpoint_that_refuses_is_passed_over(pumps: Pumps) -> None:
 @pytest.mark.parametrize("refused", [0, 2])
 async def test_without_an_endpoint_the_connection_is_reset(pumps: Pumps, refused: int) -> None:
     pumps.targets += [await refused_port() for _ in range(refused)]
-    with pytest.raises(ConnectionResetError):
-        reader, writer = await pumps.connect()
-        writer.write(b"x")
-        await asyncio.wait_for(reader.read(), 5)
+    sock = socket.create_connection(pumps.address)
+    sock.setblocking(False)
+    with sock, pytest.raises(ConnectionResetError):
+        await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 1), 5)
     await drained(pumps)
 
 

@@ -49,7 +49,9 @@ def test_bindings(spec: dict[str, Any], wanted: list[tuple[str, int]]) -> None:
 @pytest.mark.parametrize(
     ("endpoints", "wanted"),
     [
-        pytest.param([endpoint("127.0.0.2", ready=True), endpoint("127.0.0.1")], ["127.0.0.1", "127.0.0.2"], id="ready"),
+        pytest.param(
+            [endpoint("127.0.0.2", ready=True), endpoint("127.0.0.1")], ["127.0.0.1", "127.0.0.2"], id="ready"
+        ),
         pytest.param([endpoint("127.0.0.1", ready=False)], None, id="not ready"),
         pytest.param(
             [endpoint("127.0.0.1", ready=True), endpoint("127.0.0.2", ready=False, serving=True, terminating=True)],

@@ -73,7 +73,9 @@ async def test_echo_shows_what_arrived_in_order(run: Running) -> None:
     await run(VERSION="v1")
     body = b"x" * 100_000
     reader, writer = await asyncio.open_connection(ADDRESS, PORT)
-    head = f"POST /echo?a=1&b=%20 HTTP/1.1\r\nhost: shop\r\nX-B: 2\r\nx-a: 1\r\nX-B: 3\r\ncontent-length: {len(body)}\r\n"
+    head = (
+        f"POST /echo?a=1&b=%20 HTTP/1.1\r\nhost: shop\r\nX-B: 2\r\nx-a: 1\r\nX-B: 3\r\ncontent-length: {len(body)}\r\n"
+    )
     writer.write(head.encode() + b"connection: close\r\n\r\n" + body)
     answer = await asyncio.wait_for(reader.read(), 5)
     writer.close()
