@@ -24,7 +24,6 @@ from mesh.discovery.slim import slim_pod
 from mesh.discovery.tables import MakeTables, Subscriber
 from mesh.metrics.registry import Workload
 from mesh.routing.errors import Refused
-from mesh.runtime.net import BindError
 from mesh.runtime.tasks import Tasks
 from mesh.translate.analysis import analyze
 from mesh.translate.hosts import DOMAIN
@@ -182,7 +181,10 @@ class ConfigSource:
             return self.configuration.refresh()
         except Refused as refused:
             log.error("configuration refused, the old one stays error=%s", refused)
-            return False
+        except Exception:
+            # A mistake of ours in one corner must not end the following of all later changes; the old tables stay.
+            log.exception("configuration failed, the old one stays")
+        return False
 
     async def _distribute(self) -> None:
         for place, subscription in enumerate(tuple(self._subscriptions)):
@@ -192,8 +194,11 @@ class ConfigSource:
                 continue
             try:
                 await self._give(subscription)
-            except (BindError, Refused, OSError) as error:
+            except (Refused, OSError) as error:
                 log.error("proxy keeps its old tables proxy=%s error=%s", subscription.name, error)
+            except Exception:
+                # One proxy's mistake must not keep the others from their tables.
+                log.exception("proxy keeps its old tables proxy=%s", subscription.name)
 
     async def _give(self, subscription: Subscription) -> None:
         tables = subscription.state.tables()

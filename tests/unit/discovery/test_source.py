@@ -101,19 +101,43 @@ async def test_sidecars_that_no_rule_tells_apart_share_their_routes(
     assert two.route("shop/") == "default-route"
 
 
+@pytest.mark.parametrize(
+    "failure", [pytest.param(BindError("127.0.0.1", 8081, "in use"), id="bind"), pytest.param(KeyError("x"), id="bug")]
+)
 async def test_one_proxy_that_refuses_does_not_stop_the_others(
-    source: ConfigSource, client: LocalClient, proxy: Any, parse: Parse
+    source: ConfigSource, client: LocalClient, proxy: Any, parse: Parse, failure: Exception
 ) -> None:
     broken, fine = proxy(), proxy()
     await source.subscribe_gateway("127.0.0.1", 8081, broken)
     await source.subscribe_gateway("127.0.0.1", 8082, fine)
-    broken.fail = BindError("127.0.0.1", 8081, "in use")
+    broken.fail = failure
     await client.create(parse(RULE)[0])
     await fine.until(lambda found: found.route("shop.example/") == "default/canary")
     broken.fail = None
     await client.delete(RouteRule, "canary", "default")
     await client.create(parse(RULE.replace("canary", "second"))[0])
     await broken.until(lambda found: found.route("shop.example/") == "default/second")
+
+
+async def test_a_refresh_that_fails_is_tried_again_with_the_next_change(
+    source: ConfigSource, client: LocalClient, proxy: Any, parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = proxy()
+    await source.subscribe_gateway("127.0.0.1", 8080, gateway)
+    failed = asyncio.Event()
+
+    def fail() -> bool:
+        failed.set()
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr(source.configuration, "refresh", fail)
+    await client.create(parse(RULE)[0])
+    async with asyncio.timeout(2):
+        await failed.wait()
+    assert gateway.route("shop.example/") == "default-route"
+    monkeypatch.undo()
+    await client.create(parse(RULE.replace("canary", "zzz"))[0])
+    await gateway.until(lambda found: found.route("shop.example/") == "default/canary")
 
 
 async def test_the_first_failure_is_the_subscribers_own(source: ConfigSource, proxy: Any) -> None:
