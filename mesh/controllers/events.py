@@ -19,7 +19,7 @@ from mesh.runtime.clock import Clock, rfc3339
 from mesh.runtime.tasks import Tasks
 
 log = logging.getLogger("mesh.controllers")
-REMEMBERED = 4096
+REMEMBERED = 1024
 WAITING = 10_000
 BURST = 25
 REFILL_S = 300.0
