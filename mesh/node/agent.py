@@ -88,11 +88,13 @@ class NodeAgent:
         return list(self._workers.values())
 
     def _slim(self, pod: Pod) -> Pod:
-        """What the cache keeps of a pod that already runs: its metadata; the rest is the worker's and need not be
-        held twice."""
+        """What the cache keeps of a pod that already runs: the spec is the worker's and need not be held twice, and
+        the status is what the worker wrote."""
         worker = self._workers.get(pod.metadata.uid or "")
         if worker is not None:
-            pod.spec, pod.status = worker.pod.spec, PodStatus(phase=pod.status.phase)
+            if pod.spec == worker.pod.spec:
+                pod.spec = worker.pod.spec
+            pod.status = PodStatus(phase=pod.status.phase)
         return pod
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
@@ -104,6 +106,9 @@ class NodeAgent:
                 self.tasks.start(worker.kill(), f"kill-{worker.pod.name}")
             return
         if worker is not None:
+            worker.pod.metadata = new.metadata
+            if new.spec is not worker.pod.spec:
+                worker.change(new.spec)
             if new.metadata.deletion_timestamp:
                 worker.terminate(new)
         elif new.metadata.deletion_timestamp:

@@ -21,7 +21,6 @@ from mesh.node.prober import Prober
 from mesh.node.process import CommandNotFound, Program
 from mesh.node.volumes import Volumes
 from mesh.runtime.clock import Clock, rfc3339
-from mesh.runtime.net import BindError
 
 Tell = Callable[[str, str, bool], None]
 """(reason, message, warning) of an event."""
@@ -113,7 +112,7 @@ class RunningContainer:
             return self._failed("ErrImagePull", f'Failed to pull image "{name}": {error}')
         except BadSetting as error:
             return self._failed("CreateContainerConfigError", f"Error: {error}")
-        except BindError as error:
+        except OSError as error:  # a port in use, a volume that cannot be read
             return self._failed("RunContainerError", f"Error: {error}")
         text = f'Container image "{name}" already present on machine'
         if not image.known:
@@ -216,6 +215,17 @@ class RunningContainer:
         for prober in self._probers:
             prober.stop()
         self._probers.clear()
+
+    def change_image(self, container: Container, image: Image) -> None:
+        """Run another image from now on, as a changed spec asks; it is a restart."""
+        self.container = self.facts.container = container
+        self.image = image
+        name = container.name
+        self._tell("Killing", f"Container {name} definition changed, will be restarted", False)
+        self._stop_probers()
+        if self._work is not None:
+            stopping = self._work.stop(lifecycle.grace_s(self.pod))
+            self._ending = asyncio.get_running_loop().create_task(stopping, name=f"change/{name}")
 
     async def stop(self, grace_s: float) -> None:
         """Stop for good; within the grace period if it wants to."""

@@ -92,20 +92,33 @@ def short_name(reference: str) -> str:
 
 
 class ImageTable:
-    """The images of a node. commands: image name (with or without a tag) -> command line, as given with --image."""
+    """The images of a node. commands: image name (with or without a tag) -> command line, as given with --image.
+
+    Raises ValueError for a command line that cannot be split into words.
+    """
 
     def __init__(self, commands: Mapping[str, str] | None = None) -> None:
-        self._commands = dict(commands or {})
+        self._commands = {name: _words(name, command) for name, command in (commands or {}).items()}
 
     def find(self, reference: str) -> Image:
         """What to run for a reference; never fails, an unknown image is the demo application."""
         names = (reference, repository(reference), short_name(reference))
-        command = next((self._commands[name] for name in names if name in self._commands), "")
+        command = next((self._commands[name] for name in names if name in self._commands), ())
         built_in = BUILT_IN.get(names[-1])
-        if command in BEHAVIOURS:
-            return Image(reference, built_in or DEMO, behaviour=command)
+        if len(command) == 1 and command[0] in BEHAVIOURS:
+            return Image(reference, built_in or DEMO, behaviour=command[0])
         if command:
-            return Image(reference, command=tuple(shlex.split(command)))
+            return Image(reference, command=command)
         if reference.endswith(":" + MISSING_TAG):
             return Image(reference, behaviour="fail-pull")
         return Image(reference, built_in or DEMO, known=built_in is not None)
+
+
+def _words(name: str, command: str) -> tuple[str, ...]:
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        raise ValueError(f"image {name}: command {command!r}: {error}") from None
+    if not words:
+        raise ValueError(f"image {name}: the command is empty")
+    return words

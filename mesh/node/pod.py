@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mesh.api.core import Container, Pod
+from mesh.api.core import Container, Pod, PodSpec
 from mesh.api.errors import ApiError, Conflict, NotFound
 from mesh.client.base import Client
 from mesh.node import lifecycle, probes, status
@@ -99,6 +99,7 @@ class PodWorker:
         self._conditions = {c.type: (c.status, c.last_transition_time or "") for c in pod.status.conditions or ()}
         self._was_ready: bool | None = None
         self._sidecar: Sidecar | None = None
+        self._serving = False
         self._shorter = asyncio.Event()
         self._kill_at = float("inf")
         self._killing: asyncio.Future[None] | None = None
@@ -157,14 +158,29 @@ class PodWorker:
         while True:
             try:
                 await sidecar.start()
+                self._serving = True
                 return
             except BindError as error:
-                self.host.recorder.tell(self.pod, "FailedSidecar", str(error), True)
-                for running in self.containers:
-                    running.facts.state = status.waiting("CreateContainerError", str(error))
-                self._changed()
+                problem = str(error)
+            except Exception as error:
+                # The sidecar is handed in: whatever it fails with, the pod says so instead of waiting in silence.
+                log.exception("sidecar does not start pod=%s", self.pod.name)
+                problem = f"sidecar: {error!r}"
+            self.host.recorder.tell(self.pod, "FailedSidecar", problem, True)
+            for running in self.containers:
+                running.facts.state = status.waiting("CreateContainerError", problem)
+            self._changed()
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, SIDECAR_AGAIN_CAP_S)
+
+    def change(self, spec: PodSpec) -> None:
+        """The spec was changed: of what may change on a pod, only its images concern the node."""
+        self.pod.spec = spec
+        by_name = {running.container.name: running for running in self.containers}
+        for container in spec.containers:
+            running = by_name.get(container.name)
+            if running is not None and container.image != running.container.image and not self.terminating:
+                running.change_image(container, self.host.images.find(container.image))
 
     # Telling.
 
@@ -235,7 +251,7 @@ class PodWorker:
         now, settings = self.host.clock.now, self.host.settings
         plan = lifecycle.departure(now(), self._kill_at - now(), settings.linger_s, settings.drain_s)
         await asyncio.sleep(max(0.0, plan.serve_until - now()))
-        if self._sidecar is not None:
+        if self._sidecar is not None and self._serving:
             await self._quietly(self._sidecar.drain(max(0.0, plan.drain_until - now())))
         left_s = max(0.0, plan.kill_at - now())
         await asyncio.gather(*(self._quietly(running.stop(left_s)) for running in self.containers))

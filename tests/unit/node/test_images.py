@@ -83,3 +83,12 @@ def test_image_ids_tell_what_runs() -> None:
     assert plain.image_id != mine.image_id
     assert plain.image_id == ImageTable().find("web:1").image_id
     assert repository("a/b:c") == "a/b"
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [("run 'me", "image web: command .*No closing quotation"), ("  ", "image web: the command is empty")],
+)
+def test_a_command_that_is_no_command_is_refused_at_once(command: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ImageTable({"web": command})

@@ -82,14 +82,24 @@ async def test_an_unmeshed_pod_has_none(world: Any, sidecars: Any) -> None:
     assert (list(made), await ask(pod.status.pod_ip)) == ([], "Host: web, Version: unknown\n")
 
 
-async def test_a_sidecar_that_cannot_bind_is_told_and_tried_again(
-    world: Any, sidecars: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        pytest.param(
+            BindError("127.0.0.9", 15001, "the port is in use by another program"),
+            "cannot listen on 127.0.0.9:15001: the port is in use by another program",
+            id="port",
+        ),
+        pytest.param(KeyError("x"), "sidecar: KeyError('x')", id="anything else"),
+    ],
+)
+async def test_a_sidecar_that_does_not_start_is_told_and_tried_again(
+    world: Any, sidecars: Any, monkeypatch: pytest.MonkeyPatch, failure: Exception, text: str
 ) -> None:
     monkeypatch.setattr(pod_module, "SIDECAR_AGAIN_S", 0.2)
-    made = sidecars([BindError("127.0.0.9", 15001, "the port is in use by another program")])
+    made = sidecars([failure])
     await world.node(sidecars=made)
     world.make()
-    text = "cannot listen on 127.0.0.9:15001: the port is in use by another program"
     await world.until(
         lambda pod: [(c.state.waiting or {}).get("message") for c in pod.status.container_statuses or ()] == [text]
     )
@@ -105,6 +115,33 @@ async def test_fields_that_are_not_executed_are_told(world: Any) -> None:
     await asyncio.sleep(0.1)
     told = {event.message.partition(":")[0] for event in await world.events("NotExecuted")}
     assert told == {"spec.initContainers", "spec.containers{app}.command", "spec.containers{app}.lifecycle.preStop"}
+
+
+async def test_another_image_is_a_restart_at_the_same_address(world: Any) -> None:
+    await world.node()
+    world.make(image="nginx:1.25")
+    first = await world.ready()
+    patch = {
+        "spec": {
+            "containers": [
+                {**first.spec.containers[0].model_dump(by_alias=True, exclude_none=True), "image": "nginx:1.26"}
+            ]
+        }
+    }
+    await world.client.patch(Pod, "web", patch, "default")
+    pod = await world.until(lambda pod: pod.ready and pod.status.container_statuses[0].restart_count == 1)
+    assert (pod.status.container_statuses[0].image, pod.status.pod_ip) == ("nginx:1.26", first.status.pod_ip)
+    assert "Container app definition changed, will be restarted" in {e.message for e in await world.events("Killing")}
+
+
+async def test_a_label_is_no_restart(world: Any) -> None:
+    await world.node()
+    world.make()
+    await world.ready()
+    await world.client.patch(Pod, "web", {"metadata": {"labels": {"version": "v2"}}}, "default")
+    await asyncio.sleep(0.1)
+    pod = await world.pod()
+    assert (pod.ready, pod.status.container_statuses[0].restart_count) == (True, 0)
 
 
 # The end.
@@ -191,6 +228,16 @@ async def test_a_pod_that_is_done_needs_no_sidecar(world: Any, sidecars: Any) ->
     assert made[0].told == ["start", "stop"]
     await world.client.delete(Pod, "web", "default")
     await world.gone()
+
+
+async def test_a_sidecar_that_never_came_up_is_not_drained(world: Any, sidecars: Any) -> None:
+    made = sidecars([BindError("127.0.0.9", 15001, "no")])
+    await world.node(sidecars=made)
+    world.make()
+    await world.events("FailedSidecar")
+    await world.client.delete(Pod, "web", "default")
+    await world.gone()
+    assert made[0].told == ["stop"]
 
 
 async def test_a_sidecar_that_fails_to_stop_does_not_keep_the_pod(world: Any, sidecars: Any) -> None:
