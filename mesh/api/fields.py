@@ -10,6 +10,7 @@ from mesh.api.scheme import Kind
 
 Json = dict[str, Any]
 _MOST_WARNINGS = 20
+_KEEP_CLAIMS = {"whenDeleted": "Retain", "whenScaled": "Retain"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +93,5 @@ def walk(value: Any, type_name: str, path: str = "") -> Iterator[Field]:
 
 
 def _means_something(field: Field) -> bool:
-    """False for empty values that clients send back with a whole object."""
-    return field.value not in (None, {}, [], "", False)
+    """False for empty values and defaults, which clients send back with a whole object."""
+    return field.value not in (None, {}, [], "", False, _KEEP_CLAIMS)

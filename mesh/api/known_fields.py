@@ -63,7 +63,7 @@ _TEXT = {
     "ReplicaSetSpec": "replicas minReadySeconds selector:LabelSelector template:PodTemplateSpec",
     "StatefulSetSpec": "replicas selector:LabelSelector template:PodTemplateSpec serviceName podManagementPolicy "
     "updateStrategy:StatefulSetUpdateStrategy volumeClaimTemplates revisionHistoryLimit minReadySeconds "
-    "persistentVolumeClaimRetentionPolicy ordinals",
+    "persistentVolumeClaimRetentionPolicy! ordinals",
     "StatefulSetUpdateStrategy": "type rollingUpdate:RollingUpdateStatefulSet",
     "RollingUpdateStatefulSet": "partition maxUnavailable!",
     "ServiceSpec": "type selector ports:ServicePort clusterIP clusterIPs externalName externalIPs! "
@@ -103,6 +103,7 @@ _WHOLE = {
 }
 _NO_SPEC = {
     "Endpoints": "subsets:EndpointSubset",
+    "ControllerRevision": "data revision",
     "EndpointSlice": "addressType endpoints:Endpoint ports",
     "Event": "involvedObject reason message source firstTimestamp lastTimestamp count type eventTime series action "
     "related reportingComponent reportingInstance",

@@ -12,7 +12,7 @@ from mesh.api.core import Event, Namespace, Node, Pod
 from mesh.api.meta import Object
 from mesh.api.services import Endpoints, EndpointSlice, Ingress, Service
 from mesh.api.traffic import RouteRule
-from mesh.api.workloads import Deployment, ReplicaSet, StatefulSet
+from mesh.api.workloads import ControllerRevision, Deployment, ReplicaSet, StatefulSet
 
 T = TypeVar("T", bound=Object)
 
@@ -88,6 +88,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(kind="StatefulSet", group="apps", version="v1", plural="statefulsets", model=StatefulSet,
          short_names=("sts",), categories=("all",), has_scale=True,
          other_versions=(("apps", "v1beta2"), ("apps", "v1beta1"))),
+    Kind(kind="ControllerRevision", group="apps", version="v1", plural="controllerrevisions", model=ControllerRevision,
+         has_status=False, has_generation=False, other_versions=(("apps", "v1beta2"), ("apps", "v1beta1"))),
     Kind(kind="EndpointSlice", group="discovery.k8s.io", version="v1", plural="endpointslices",
          model=EndpointSlice, has_status=False),
     Kind(kind="Ingress", group="networking.k8s.io", version="v1", plural="ingresses", model=Ingress,

@@ -19,7 +19,12 @@ from mesh.api.validation_ingress import ingress_causes
 from mesh.api.validation_meta import meta_causes
 from mesh.api.validation_pod import pod_causes, pod_update_causes
 from mesh.api.validation_services import service_causes, service_update_causes
-from mesh.api.validation_workloads import workload_causes, workload_update_causes
+from mesh.api.validation_workloads import (
+    revision_causes,
+    revision_update_causes,
+    workload_causes,
+    workload_update_causes,
+)
 
 Json = dict[str, Any]
 
@@ -102,6 +107,7 @@ _RULES: dict[str, Callable[[Json], list[Cause]]] = {
     "Deployment": workload_causes,
     "ReplicaSet": workload_causes,
     "StatefulSet": workload_causes,
+    "ControllerRevision": revision_causes,
     "Ingress": ingress_causes,
     "RouteRule": _routerule,
 }
@@ -111,4 +117,5 @@ _UPDATE_RULES: dict[str, Callable[[Json, Json], list[Cause]]] = {
     "Deployment": workload_update_causes,
     "ReplicaSet": workload_update_causes,
     "StatefulSet": workload_update_causes,
+    "ControllerRevision": revision_update_causes,
 }

@@ -133,7 +133,7 @@ def port_reference(field: str, value: Any) -> list[Cause]:
 def not_negative(spec: dict[str, Any], path: str, *fields: str) -> list[Cause]:
     """Counts that may be left out but not be below zero."""
     return [
-        invalid(f"{path}.{field}", value, "must be greater than or equal to 0")
+        invalid(f"{path}.{field}" if path else field, value, "must be greater than or equal to 0")
         for field in fields
         if isinstance(value := spec.get(field), int) and value < 0
     ]

@@ -54,6 +54,18 @@ def workload_update_causes(workload: Json, old: Json) -> list[Cause]:
     return []
 
 
+def revision_causes(revision: Json) -> list[Cause]:
+    """Everything wrong with a ControllerRevision."""
+    return not_negative(revision, "", "revision")
+
+
+def revision_update_causes(revision: Json, old: Json) -> list[Cause]:
+    """What was recorded stays."""
+    if revision.get("data") == old.get("data"):
+        return []
+    return [invalid("data", "", "field is immutable")]
+
+
 def _selector(spec: Json) -> Iterator[Cause]:
     selector = spec.get("selector")
     if not selector:

@@ -1,4 +1,4 @@
-"""What are a Deployment, a ReplicaSet and a StatefulSet?"""
+"""What are a Deployment, a ReplicaSet, a StatefulSet and a ControllerRevision?"""
 
 from pydantic import Field
 
@@ -92,3 +92,10 @@ class StatefulSetStatus(Model):
 class StatefulSet(Object):
     spec: StatefulSetSpec = Field(default_factory=StatefulSetSpec)
     status: StatefulSetStatus = Field(default_factory=StatefulSetStatus)
+
+
+class ControllerRevision(Object):
+    """One past state of a StatefulSet's template; `data` never changes once it is stored."""
+
+    data: Raw | None = None
+    revision: int = 0

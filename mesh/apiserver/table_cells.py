@@ -81,6 +81,16 @@ def _stateful_set(obj: Json, wall_s: float) -> list[Any]:
     return [obj["metadata"]["name"], ready, age(obj, wall_s), *_containers(obj)]
 
 
+def _revision(obj: Json, wall_s: float) -> list[Any]:
+    owner = next((ref for ref in obj["metadata"].get("ownerReferences") or () if ref.get("controller")), None)
+    shown = f"{str(owner.get('kind')).lower()}.{_group(owner)}/{owner.get('name')}" if owner else "<none>"
+    return [obj["metadata"]["name"], shown, obj.get("revision", 0), age(obj, wall_s)]
+
+
+def _group(owner: Json) -> str:
+    return str(owner.get("apiVersion", "")).rpartition("/")[0]
+
+
 def _service(obj: Json, wall_s: float) -> list[Any]:
     spec = _spec(obj)
     kind = spec.get("type", "ClusterIP")
@@ -178,6 +188,7 @@ CELLS: dict[str, tuple[tuple[Column, ...], Cells]] = {
     "Deployment": (_columns(f"Name; Ready; Up-to-date; Available; Age; {_WORKLOAD}"), _deployment),
     "ReplicaSet": (_columns(f"Name; Desired#; Current#; Ready#; Age; {_WORKLOAD}"), _replica_set),
     "StatefulSet": (_columns("Name; Ready; Age; Containers+; Images+"), _stateful_set),
+    "ControllerRevision": (_columns("Name; Controller; Revision; Age"), _revision),
     "Service": (_columns("Name; Type; Cluster-IP; External-IP; Port(s); Age; Selector+"), _service),
     "Endpoints": (_columns("Name; Endpoints; Age"), _endpoints),
     "EndpointSlice": (_columns("Name; AddressType; Ports; Endpoints; Age"), _slice),

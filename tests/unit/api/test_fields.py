@@ -14,6 +14,9 @@ POD, DEPLOYMENT, INGRESS, RULE = (
 )
 
 
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
 def container(**more: Any) -> dict[str, Any]:
     return {"kind": "Pod", "spec": {"containers": [{"name": "c", **more}]}}
 
@@ -31,6 +34,12 @@ def container(**more: Any) -> dict[str, Any]:
         pytest.param(container(securityContext={}, resources={}), [], [], id="empty-means-nothing"),
         pytest.param({"spec": {"hostNetwork": False}}, [], [], id="false-means-nothing"),
         pytest.param({"spec": {"hostNetwork": True}}, [], ["spec.hostNetwork"], id="true-means-something"),
+        pytest.param(
+            {"spec": {"affinity": {"podAffinity": {PREFERRED: [{}]}}}},
+            [],
+            [f"spec.affinity.podAffinity.{PREFERRED}"],
+            id="preferred",
+        ),
         pytest.param(
             {"spec": {"affinity": {"nodeAffinity": {"x": 1}}}}, ["spec.affinity.nodeAffinity.x"], [], id="deep"
         ),

@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from mesh.api.validation_workloads import workload_causes, workload_update_causes
+from mesh.api.validation_workloads import (
+    revision_causes,
+    revision_update_causes,
+    workload_causes,
+    workload_update_causes,
+)
 
 TEMPLATE = {"metadata": {"labels": {"app": "x", "v": "1"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
 
@@ -71,6 +76,23 @@ R = "spec.strategy.rollingUpdate"
 )
 def test_workloads(given: dict[str, Any], fields: list[str]) -> None:
     assert [cause.field for cause in workload_causes(given)] == fields
+
+
+def test_a_claim_is_a_volume_of_the_pods() -> None:
+    pod = {"containers": [{"name": "c", "image": "i", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}
+    template = {**TEMPLATE, "spec": pod}
+    claims = [{"metadata": {"name": "data"}}]
+    assert workload_causes(workload("StatefulSet", template=template, volumeClaimTemplates=claims)) == []
+    found = workload_causes(workload("StatefulSet", template=template, volumeClaimTemplates=[]))
+    assert [cause.field for cause in found] == ["spec.template.spec.containers[0].volumeMounts[0].name"]
+
+
+def test_what_a_revision_recorded_stays() -> None:
+    old = {"data": {"a": 1}, "revision": 1}
+    assert revision_causes(old) == []
+    assert [cause.field for cause in revision_causes({"revision": -1})] == ["revision"]
+    assert revision_update_causes({**old, "revision": 2}, old) == []
+    assert [cause.field for cause in revision_update_causes({**old, "data": {}}, old)] == ["data"]
 
 
 @pytest.mark.parametrize(

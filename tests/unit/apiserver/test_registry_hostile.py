@@ -65,6 +65,7 @@ SPECS: dict[str, dict[str, Any]] = {
             "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {}}],
         }
     },
+    "ControllerRevision": {"data": {"spec": {"template": TEMPLATE}}, "revision": 1},
     "Service": {"spec": {"selector": {"app": "x"}, "ports": [{"name": "h", "port": 80}]}},
     "Ingress": {
         "spec": {

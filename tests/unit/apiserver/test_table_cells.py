@@ -49,6 +49,9 @@ CASES = [
                  ["x", "<none>", "a,b", "127.0.0.1", "80", "60s"], id="ingress"),
     pytest.param("Ingress", {"spec": {"ingressClassName": "m", "rules": [{}], "tls": [{}]}},
                  ["x", "m", "*", "", "80, 443", "60s"], id="ingress-for-all-hosts"),
+    pytest.param("ControllerRevision", {"metadata": {**META, "ownerReferences": [
+        {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "kv", "uid": "u", "controller": True}]}, "revision": 2},
+                 ["x", "statefulset.apps/kv", 2, "60s"], id="controller-revision"),
     pytest.param("Namespace", {"status": {"phase": "Active"}}, ["x", "Active", "60s"], id="namespace"),
     pytest.param("Event", {"lastTimestamp": "2027-01-15T07:59:30Z", "firstTimestamp": "2027-01-15T07:50:00Z",
                            "type": "Normal", "reason": "Started", "message": "it runs ", "count": 3,
