@@ -30,13 +30,14 @@ from mesh.emulator.gateway import GatewayWorker
 from mesh.emulator.processes import Child, ChildFailed
 from mesh.emulator.settings import Settings
 from mesh.emulator.worker import access_log
-from mesh.node.addresses import METRICS_PORT
+from mesh.node.addresses import METRICS_PORT, Plan
 from mesh.runtime.clock import Clock, SystemClock
 from mesh.runtime.net import BindError
 from mesh.runtime.tasks import Tasks
 from mesh.store import Store, StoreError
 
 log = logging.getLogger("mesh.emulator")
+MAX_LOAD_BALANCERS = 254
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
@@ -105,7 +106,22 @@ def controller_settings(settings: Settings) -> ControllerSettings:
         api_address=(plan.people, settings.api_port),
         dns_address=(plan.dns_service, settings.dns_port),
         node_grace_s=settings.node_grace_s,
+        load_balancer_address=LoadBalancers(plan),
     )
+
+
+class LoadBalancers:
+    """Outside addresses of LoadBalancer services, in the order in which they are first asked for."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._given: dict[tuple[str, str], str] = {}
+
+    def __call__(self, namespace: str, name: str) -> str | None:
+        key = (namespace, name)
+        if key not in self._given and len(self._given) < MAX_LOAD_BALANCERS:
+            self._given[key] = self._plan.load_balancer(0, len(self._given) + 1)
+        return self._given.get(key)
 
 
 class Supervisor:

@@ -44,6 +44,8 @@ def bindings(service: Service, node_addresses: Iterable[str]) -> list[Binding]:
             wanted.append(Binding(spec.cluster_ip, port.port, service.key, name))
         if port.node_port:
             wanted += [Binding(node, port.node_port, service.key, name) for node in nodes]
+        outside = service.status.load_balancer.ingress or () if service.spec.type == "LoadBalancer" else ()
+        wanted += [Binding(entry.ip, port.port, service.key, name) for entry in outside if entry.ip]
     return wanted
 
 
