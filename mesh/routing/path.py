@@ -17,10 +17,13 @@ UNESCAPE_AND_FORWARD = "UNESCAPE_AND_FORWARD"
 
 _PLAIN = bytes(sorted(set(range(256)) - set(b'#\\%"<>^`{|}')))
 """A target of only these, and without `/.`, is normal already (double slashes aside)."""
+_DOT_PARAMETERS = re.compile(rb"/(\.\.?);[^/]*")
+"""Path parameters of a dot segment; escaped dots have none."""
 _ESCAPED_SLASH = re.compile(rb"%2[fF]|%5[cC]")
 _ESCAPE = re.compile(rb"%([0-9a-fA-F]{2})")
 _UNSAFE = re.compile(rb'["<>^`{|}]')
 _MANY_SLASHES = re.compile(rb"/{2,}")
+_PERCENT = 0x25
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -75,27 +78,50 @@ def normalize(target: bytes, spec: PathSpec) -> bytes | PathError | PathRedirect
 
 
 def _normal(path: bytes) -> bytes | None:
+    if b";" in path:
+        path = _DOT_PARAMETERS.sub(rb"/\1", path)
     if b"%00" in path:
         return None
     path = path.replace(b"\\", b"/")
     if b"/." in path or b"%2e" in path or b"%2E" in path:
         path = _without_dots(path)
-    path = _ESCAPE.sub(_decode, path)
+    if b"%" in path:
+        path = _decoded(path)
     return _UNSAFE.sub(lambda found: b"%%%02X" % found[0][0], path)
 
 
-def _decode(found: re.Match[bytes]) -> bytes:
-    code = int(found[1], 16)
-    return bytes([code]) if code in _UNRESERVED else found[0]
+def _decoded(path: bytes) -> bytes:
+    """Escapes of unreserved characters undone; a broken escape never becomes whole by that (its % turns to %25)."""
+    out = bytearray()
+    broken = -2
+    """Where in `out` the last broken escape begins."""
+    i = 0
+    while i < len(path):
+        if path[i] != _PERCENT:
+            out.append(path[i])
+            i += 1
+            continue
+        found = _ESCAPE.match(path, i)
+        if found is None:
+            broken = len(out)
+            out.append(_PERCENT)
+            i += 1
+            continue
+        i += 3
+        code = int(found[1], 16)
+        if code not in _UNRESERVED:
+            out += found[0]
+            continue
+        out.append(code)
+        if broken >= 0 and len(out) - broken <= 3 and _ESCAPE.match(out + path[i : i + 1], broken):
+            out[broken + 1 : broken + 1] = b"25"
+    return bytes(out)
 
 
 def _dots(segment: bytes) -> int:
     """1 for `.`, 2 for `..` (escaped dots count), 0 for anything else."""
     if b"%" in segment:
         segment = segment.replace(b"%2e", b".").replace(b"%2E", b".")
-    elif b";" in segment:
-        # Path parameters are cut off a dot segment, but not off an escaped one.
-        segment = segment.partition(b";")[0]
     return {b".": 1, b"..": 2}.get(segment, 0)
 
 
