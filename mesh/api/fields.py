@@ -1,6 +1,5 @@
 """Which fields of an object are unknown, and which are stored but not executed?"""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +32,9 @@ def findings(kind: Kind, obj: Json, api_version: str) -> Findings:
     name = type_of(kind.kind, api_version)
     if name is None:
         return Findings()
-    unknown, idle = [], []
-    for field in walk(obj, name):
-        if not field.known:
-            unknown.append(field.path)
-        elif not field.executed and _means_something(field):
-            idle.append(field.path)
+    unknown: list[str] = []
+    idle: list[str] = []
+    _look(obj, name, "", unknown, idle)
     return Findings(tuple(unknown), tuple(idle))
 
 
@@ -63,35 +59,26 @@ def judge(kind: Kind, found: Findings, api_version: str, field_validation: str) 
     return warnings
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field that an object has. type_name: of the object that it stands in."""
-
-    path: str
-    type_name: str
-    key: str
-    value: Any
-    known: bool
-    executed: bool
-
-
-def walk(value: Any, type_name: str, path: str = "") -> Iterator[Field]:
-    """Every field of a value of that type, and of the values in it as far as their types are known."""
+def _look(value: Any, type_name: str, path: str, unknown: list[str], idle: list[str]) -> None:
+    """Go through a value of that type; paths are only put together where something is found or goes deeper."""
     if isinstance(value, list):
         for position, item in enumerate(value):
-            yield from walk(item, type_name, f"{path}[{position}]")
+            _look(item, type_name, f"{path}[{position}]", unknown, idle)
         return
     if not isinstance(value, dict):
         return
     fields = TYPES[type_name]
     for key, item in value.items():
-        where = f"{path}.{key}" if path else str(key)
-        inner, executed = fields.get(key, ("", False))
-        yield Field(where, type_name, key, item, key in fields, executed)
-        if inner and executed:
-            yield from walk(item, inner, where)
+        known = fields.get(key)
+        if known is None:
+            unknown.append(_join(path, key))
+        elif not known[1]:
+            # Empty values and defaults say nothing: clients send them back with a whole object.
+            if item not in (None, {}, [], "", False, _KEEP_CLAIMS):
+                idle.append(_join(path, key))
+        elif known[0]:
+            _look(item, known[0], _join(path, key), unknown, idle)
 
 
-def _means_something(field: Field) -> bool:
-    """False for empty values and defaults, which clients send back with a whole object."""
-    return field.value not in (None, {}, [], "", False, _KEEP_CLAIMS)
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else str(key)

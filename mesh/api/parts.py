@@ -4,14 +4,14 @@ Affinity, volume sources and the like are dictionaries in the models, since few 
 be able to rely on their shape, so it is judged here when a user writes one.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from mesh.api.errors import Cause, invalid, required
-from mesh.api.fields import walk
-from mesh.api.known_fields import type_of
+from mesh.api.known_fields import TYPES, type_of
 from mesh.api.meta import IntOrString, LabelSelector, Model
 from mesh.api.scheme import Kind
 
@@ -169,15 +169,37 @@ def part_causes(kind: Kind, obj: Json) -> list[Cause]:
     name = type_of(kind.kind, kind.api_version)
     if name is None:
         return []
-    found: list[Cause] = []
-    for field in walk(obj, name):
-        if (field.type_name, field.key) not in _PARTS or field.value is None:
+    return list(_walk(obj, name, ""))
+
+
+def _walk(value: Any, type_name: str, path: str) -> Iterator[Cause]:
+    if isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from _walk(item, type_name, f"{path}[{position}]")
+        return
+    if not isinstance(value, dict):
+        return
+    for key, inner in _leads(type_name):
+        if (item := value.get(key)) is None:
             continue
-        try:
-            _adapter(field.type_name, field.key).validate_python(field.value, strict=True)
-        except ValidationError as error:
-            found += causes_of(error, field.path)
-    return found
+        where = f"{path}.{key}" if path else key
+        if (type_name, key) in _PARTS:
+            try:
+                _adapter(type_name, key).validate_python(item, strict=True)
+            except ValidationError as error:
+                yield from causes_of(error, where)
+        else:
+            yield from _walk(item, inner, where)
+
+
+@cache
+def _leads(type_name: str) -> tuple[tuple[str, str], ...]:
+    """(field, its type) of the fields of a type that are such a part, or have one somewhere inside."""
+    return tuple(
+        (key, inner)
+        for key, (inner, _) in TYPES[type_name].items()
+        if (type_name, key) in _PARTS or (inner and _leads(inner))
+    )
 
 
 @cache

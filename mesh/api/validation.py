@@ -35,10 +35,10 @@ class _AroundRule(Object):
     status: RouteRuleStatus | None = None
 
 
-def shape_causes(kind: Kind, obj: Json) -> list[Cause]:
-    """Fields whose type does not fit the kind's model, by path."""
+def shape_causes(kind: Kind, obj: Json, whole: bool = True) -> list[Cause]:
+    """Fields whose type does not fit the kind's model, by path. whole: False where only the status is new."""
     model = _AroundRule if kind.kind == "RouteRule" else kind.model
-    parts = part_causes(kind, obj)
+    parts = part_causes(kind, obj) if whole else []
     try:
         model.model_validate(obj, strict=True)
     except ValidationError as error:

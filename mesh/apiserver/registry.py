@@ -143,7 +143,7 @@ class Registry:
         admission.check_preconditions(kind, old, meta.get("uid"), meta.get("resourceVersion"))
         new = admission.with_status(obj, old)
         if not trusted:
-            validation.refuse_if(kind, new, validation.shape_causes(kind, new))
+            validation.refuse_if(kind, new, validation.shape_causes(kind, new, whole=False))
         if new == old:
             return old_record
         return self._write(kind, new, old_record, dry_run)
