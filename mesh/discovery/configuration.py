@@ -11,7 +11,7 @@ from typing import Any
 from mesh.api.core import Pod
 from mesh.api.meta import Object
 from mesh.discovery.checks import Problem, problem_of
-from mesh.discovery.compiled import Compiled
+from mesh.discovery.compiled import SPARE, Compiled
 from mesh.discovery.tables import Endpoints
 from mesh.metrics.registry import Workload
 from mesh.routing.route_table import RouteTable
@@ -32,6 +32,7 @@ class Configuration:
     def __init__(self, domain: str = DOMAIN) -> None:
         self._world = World(domain)
         self._memo = Memo()
+        self._singles = Memo()
         self._targets: tuple[Target, ...] = ()
         self._tables: dict[outbound.CallerClass, RouteTable] = {}
         self._gateway: RouteTable | None = None
@@ -78,12 +79,15 @@ class Configuration:
         return {message.name.encode(): self.compiled.cluster(message) for message in messages}
 
     def _compiled_endpoints(self, snapshot: Snapshot, wanted: tuple[Target, ...]) -> dict[bytes, Endpoints]:
-        messages = outbound.endpoints(wanted, snapshot, self._memo)
-        return {message.cluster_name.encode(): self.compiled.endpoints(message) for message in messages}
+        found = outbound.endpoints(wanted, snapshot, self._memo, self._singles)
+        return {target.name.encode(): self.compiled.endpoints(messages) for target, messages in found.items()}
 
     def sweep(self) -> None:
         """Forget what no proxy uses any more. Call it when every proxy has been asked for its tables."""
-        self.compiled.sweep_endpoints()
+        live = sum(map(len, self.snapshot.backends.values()))
+        self.compiled.sweep_endpoints(live)
+        if len(self._singles) > 2 * live + SPARE:
+            self._singles = Memo()
         if not self._swept:
             # Only a refresh of the routes asks for everything; after another one this would forget what is needed.
             self._swept = True

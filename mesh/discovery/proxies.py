@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from mesh.api.core import Pod
 from mesh.discovery.configuration import Configuration
 from mesh.discovery.tables import Endpoints, Layered, MakeTables
+from mesh.routing.compile import compile_endpoints
 from mesh.routing.route_table import RouteTable
 from mesh.routing.spec import ClusterSpec, ListenerSpec
 from mesh.translate import gateway, outbound
@@ -103,7 +104,7 @@ class GatewayState(_State):
             resources = Resources(
                 listeners=(self._message,),
                 clusters=tuple(cluster(target, None) for target in missing),
-                endpoints=tuple(load_assignment(target, None, ()) for target in missing),
+                endpoints=tuple(load_assignment(target) for target in missing),
             )
             self._own = compile_own(self.configuration, resources)
             self._missing = missing
@@ -120,7 +121,7 @@ def compile_own(configuration: Configuration, resources: Resources) -> Own:
     return Own(
         listeners=tuple(deliver(compiled.listener(message), tables) for message in resources.listeners),
         clusters={message.name.encode(): alike.cluster(message) for message in resources.clusters},
-        endpoints={message.cluster_name.encode(): compiled.endpoints(message) for message in resources.endpoints},
+        endpoints={message.cluster_name.encode(): compile_endpoints(message) for message in resources.endpoints},
     )
 
 

@@ -33,6 +33,8 @@ log = logging.getLogger("mesh.discovery")
 SETTLE_S = 0.005
 """How long a burst may go on before it is put in force. Long enough to merge one kubectl apply, short enough to
 stay far below the 100 ms in which a rule must act."""
+LONGEST_SETTLE_S = 0.04
+"""In a storm (a thousand pods start) the wait is twice what the last refresh took, up to this: proxies come first."""
 ADVICE_PERIOD_S = 1.0
 """How often somebody looks whether a finding has stood long enough."""
 TURN = 25
@@ -150,15 +152,18 @@ class ConfigSource:
 
     async def _follow(self) -> None:
         await self.synced()
+        clock, took_s = asyncio.get_running_loop().time, 0.0
         while True:
             await self._dirty.wait()
-            await asyncio.sleep(SETTLE_S)
+            await asyncio.sleep(min(max(SETTLE_S, 2 * took_s), LONGEST_SETTLE_S))
             self._dirty.clear()
+            started = clock()
             async with self._lock:
                 if self._refresh() or self._behind:
                     self._behind = False
                     await self._distribute()
                     self.configuration.sweep()
+            took_s = clock() - started
 
     async def _advise(self, reporter: Reporter) -> None:
         """Tell what looks wrong with rules and Ingresses, once it has stood for a while."""

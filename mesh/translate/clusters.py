@@ -1,6 +1,7 @@
 """What is a target in Envoy's words: its Cluster, and the addresses in its ClusterLoadAssignment?"""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 from envoy.config.cluster.v3 import circuit_breaker_pb2, cluster_pb2
@@ -28,6 +29,7 @@ class ServiceName(NamedTuple):
 
 
 Cluster = Any
+LbEndpoint = Any
 ClusterLoadAssignment = Any
 
 
@@ -44,21 +46,30 @@ def cluster(target: Target, service: ServiceView | None) -> Cluster:
     )
 
 
-def load_assignment(
+def lb_endpoints(
     target: Target, service: ServiceView | None, backends: Iterable[Backend], memo: Memo | None = None
-) -> ClusterLoadAssignment:
-    """The endpoints of a target, by address. backends: those of the service that take traffic."""
+) -> tuple[LbEndpoint, ...]:
+    """The endpoints of a target, by address. backends: those of the service that take traffic.
+
+    With a memo, an endpoint that did not change stays the same object, whichever targets it belongs to.
+    """
     port = service.port(target.port) if service else None
-    memo = memo or Memo()
+    if port is None:
+        return ()
+    memo = Memo() if memo is None else memo
     wanted = dict(target.labels).items()
-    chosen = [
+    return tuple(
         _endpoint(backend, backend.ports[port.name], memo)
         for backend in backends
-        if port is not None
-        and port.name in backend.ports
+        if port.name in backend.ports
         and (not target.pod or backend.hostname == target.pod)
-        and wanted <= (backend.pod.labels if backend.pod else {}).items()
-    ]
+        and (not wanted or wanted <= (backend.pod.labels if backend.pod else {}).items())
+    )
+
+
+def load_assignment(target: Target, endpoints: Iterable[LbEndpoint] = ()) -> ClusterLoadAssignment:
+    """The message that says which endpoints a target has."""
+    chosen = list(endpoints)
     localities = [endpoint_components_pb2.LocalityLbEndpoints(lb_endpoints=chosen)] if chosen else []
     return endpoint_pb2.ClusterLoadAssignment(cluster_name=target.name, endpoints=localities)
 
@@ -96,11 +107,13 @@ def socket_address(address: str, port: int) -> Any:
     return address_pb2.Address(socket_address=address_pb2.SocketAddress(address=address, port_value=port))
 
 
-def _endpoint(backend: Backend, port: int, memo: Memo) -> Any:
-    return memo.get(("endpoint", backend.address, port, backend.hostname), (backend.pod,), lambda: _make(backend, port))
+def _endpoint(backend: Backend, port: int, memo: Memo) -> LbEndpoint:
+    return memo.get(
+        ("endpoint", backend.address, port, backend.hostname), (backend.pod,), partial(_make, backend, port)
+    )
 
 
-def _make(backend: Backend, port: int) -> Any:
+def _make(backend: Backend, port: int) -> LbEndpoint:
     return endpoint_components_pb2.LbEndpoint(
         endpoint=endpoint_components_pb2.Endpoint(
             address=socket_address(backend.address, port), hostname=backend.hostname

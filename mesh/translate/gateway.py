@@ -20,7 +20,7 @@ ROUTES = "ingress"
 
 def gateway(snapshot: Snapshot, address: str = "127.0.0.1", port: int = 8080, memo: Memo | None = None) -> Resources:
     """Everything for the gateway at one address."""
-    memo = memo or Memo()
+    memo = Memo() if memo is None else memo
     wanted = targets(snapshot, memo)
     extra = missing(snapshot)
     return Resources(
@@ -28,8 +28,8 @@ def gateway(snapshot: Snapshot, address: str = "127.0.0.1", port: int = 8080, me
         routes=(route_configuration(snapshot),),
         clusters=(*outbound.clusters(wanted, snapshot.services, memo), *(cluster(target, None) for target in extra)),
         endpoints=(
-            *outbound.endpoints(wanted, snapshot, memo),
-            *(load_assignment(target, None, ()) for target in extra),
+            *outbound.load_assignments(wanted, snapshot, memo),
+            *(load_assignment(target) for target in extra),
         ),
     )
 

@@ -32,6 +32,9 @@ class Memo:
         result: T = entry[1]
         return result
 
+    def __len__(self) -> int:
+        return len(self._fresh.keys() | self._kept.keys())
+
     def sweep(self) -> None:
         """Forget what nobody asked for since the last sweep."""
         self._kept, self._fresh = self._fresh, {}

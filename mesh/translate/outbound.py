@@ -14,7 +14,7 @@ from envoy.config.route.v3 import route_components_pb2 as rc
 from envoy.config.route.v3 import route_pb2
 from google.protobuf import wrappers_pb2
 
-from mesh.translate.clusters import cluster, load_assignment
+from mesh.translate.clusters import LbEndpoint, cluster, lb_endpoints, load_assignment
 from mesh.translate.hosts import short_names, with_port
 from mesh.translate.memo import Memo
 from mesh.translate.routerule import Caller, applies, default_route, service_routes
@@ -44,7 +44,7 @@ def caller_class(snapshot: Snapshot, caller: Caller) -> CallerClass:
 
 def virtual_hosts(snapshot: Snapshot, caller: Caller, memo: Memo | None = None) -> tuple[VirtualHost, ...]:
     """Every host that a caller knows, services by name and then their pods. Memo keys carry the caller's class."""
-    memo = memo or Memo()
+    memo = Memo() if memo is None else memo
     kind = caller_class(snapshot, caller)
     hosts: list[VirtualHost] = []
     for service in snapshot.services.values():
@@ -120,7 +120,7 @@ def route_configuration(hosts: tuple[VirtualHost, ...]) -> RouteConfiguration:
 
 def clusters(wanted: Iterable[Target], services: Mapping[str, ServiceView], memo: Memo | None = None) -> list[Cluster]:
     """The clusters of some targets, in their order; the same for every caller and the gateway."""
-    memo = memo or Memo()
+    memo = Memo() if memo is None else memo
     found = []
     for target in wanted:
         service = services.get(target.host)
@@ -128,16 +128,31 @@ def clusters(wanted: Iterable[Target], services: Mapping[str, ServiceView], memo
     return found
 
 
-def endpoints(wanted: Iterable[Target], snapshot: Snapshot, memo: Memo | None = None) -> list[ClusterLoadAssignment]:
-    """The addresses of some targets, in their order."""
-    memo = memo or Memo()
-    found = []
+def endpoints(
+    wanted: Iterable[Target], snapshot: Snapshot, memo: Memo | None = None, singles: Memo | None = None
+) -> dict[Target, tuple[LbEndpoint, ...]]:
+    """The addresses of some targets, in their order.
+
+    singles: remembers single endpoints, which are asked for only where the addresses of a service change; so it must
+    not be swept as often as `memo`.
+    """
+    memo = Memo() if memo is None else memo
+    singles = Memo() if singles is None else singles
+    found = {}
     for target in wanted:
         service, backends = snapshot.services.get(target.host), snapshot.backends.get(target.host)
-        make = partial(_endpoints, snapshot, target, memo)
-        found.append(memo.get(("endpoints", target), (service, backends), make))
+        found[target] = memo.get(
+            ("endpoints", target), (service, backends), partial(_endpoints, snapshot, target, singles)
+        )
     return found
 
 
-def _endpoints(snapshot: Snapshot, target: Target, memo: Memo) -> ClusterLoadAssignment:
-    return load_assignment(target, snapshot.services.get(target.host), snapshot.ready(target.host), memo)
+def _endpoints(snapshot: Snapshot, target: Target, singles: Memo) -> tuple[LbEndpoint, ...]:
+    return lb_endpoints(target, snapshot.services.get(target.host), snapshot.ready(target.host), singles)
+
+
+def load_assignments(
+    wanted: Iterable[Target], snapshot: Snapshot, memo: Memo | None = None
+) -> Iterator[ClusterLoadAssignment]:
+    """The same as messages."""
+    return (load_assignment(target, found) for target, found in endpoints(wanted, snapshot, memo).items())

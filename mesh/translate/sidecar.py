@@ -35,7 +35,7 @@ class InboundPort:
 
 def sidecar(snapshot: Snapshot, pod: PodView, app_ip: str, memo: Memo | None = None) -> Resources:
     """Everything for one pod. app_ip: where its application listens, behind the pod's address."""
-    memo = memo or Memo()
+    memo = Memo() if memo is None else memo
     wanted = targets(snapshot, memo)
     ports = inbound_ports(snapshot, pod)
     own = inbound(pod, app_ip, ports)
@@ -44,7 +44,7 @@ def sidecar(snapshot: Snapshot, pod: PodView, app_ip: str, memo: Memo | None = N
         listeners=own.listeners,
         routes=(outbound.route_configuration(hosts), *own.routes),
         clusters=(*outbound.clusters(wanted, snapshot.services, memo), *own.clusters),
-        endpoints=(*outbound.endpoints(wanted, snapshot, memo), *own.endpoints),
+        endpoints=(*outbound.load_assignments(wanted, snapshot, memo), *own.endpoints),
         findings=own.findings,
     )
 

@@ -5,7 +5,6 @@ stays the same object from snapshot to snapshot, so whoever derived something fr
 change: the views it touches, and a shallow copy of the indexes.
 """
 
-import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -286,11 +285,11 @@ class World:
             self._hostnames = {**others, host: names} if names else others
 
 
-def _by_number(address: str) -> tuple[int, str]:
+def _by_number(address: str) -> tuple[list[int], str]:
     try:
-        return int(ipaddress.IPv4Address(address)), ""
+        return [int(part) for part in address.split(".")], ""
     except ValueError:
-        return 0, address
+        return [], address
 
 
 def build(objects: Iterable[Object], domain: str = DOMAIN) -> Snapshot:

@@ -58,7 +58,7 @@ def mirror_target(snapshot: Snapshot, rule: RuleView, port: PortView) -> Target 
 
 def targets(snapshot: Snapshot, memo: Memo | None = None) -> tuple[Target, ...]:
     """Everything that any route of the mesh can name, each once, in a stable order."""
-    memo = memo or Memo()
+    memo = Memo() if memo is None else memo
     found: dict[Target, None] = {}
     for service in snapshot.services.values():
         rules = snapshot.rules.get(service.host, ())

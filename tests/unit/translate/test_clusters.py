@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 from google.protobuf.json_format import MessageToDict
 
-from mesh.translate.clusters import cluster, inbound_assignment, inbound_cluster, load_assignment
+from mesh.translate.clusters import cluster, inbound_assignment, inbound_cluster, lb_endpoints, load_assignment
 from mesh.translate.snapshot import Snapshot
 from mesh.translate.targets import Target
 
@@ -35,8 +35,8 @@ def test_cluster(world: Callable[..., Snapshot]) -> None:
 def test_endpoints_carry_what_metrics_need(world: Callable[..., Snapshot]) -> None:
     snapshot = world()
     target = Target(HOST, 80, (("version", "v2"),))
-    assignment = load_assignment(target, snapshot.services[HOST], snapshot.ready(HOST))
-    assert MessageToDict(assignment) == {
+    found = lb_endpoints(target, snapshot.services[HOST], snapshot.ready(HOST))
+    assert MessageToDict(load_assignment(target, found)) == {
         "clusterName": target.name,
         "endpoints": [
             {
@@ -58,8 +58,8 @@ def test_endpoints_carry_what_metrics_need(world: Callable[..., Snapshot]) -> No
 
 def test_a_port_that_the_service_lacks_has_no_endpoints(world: Callable[..., Snapshot]) -> None:
     snapshot = world()
-    assignment = load_assignment(Target(HOST, 81), snapshot.services[HOST], snapshot.ready(HOST))
-    assert list(assignment.endpoints) == []
+    assert lb_endpoints(Target(HOST, 81), snapshot.services[HOST], snapshot.ready(HOST)) == ()
+    assert list(load_assignment(Target(HOST, 81)).endpoints) == []
 
 
 def test_inbound() -> None:

@@ -4,7 +4,14 @@ from typing import Any
 import pytest
 
 from mesh.translate.memo import Memo
-from mesh.translate.outbound import caller_class, clusters, endpoints, route_configuration, virtual_hosts
+from mesh.translate.outbound import (
+    caller_class,
+    clusters,
+    endpoints,
+    load_assignments,
+    route_configuration,
+    virtual_hosts,
+)
 from mesh.translate.routerule import Caller
 from mesh.translate.snapshot import Snapshot
 from mesh.translate.snapshot import World as SnapshotWorld
@@ -176,7 +183,7 @@ def _addresses(snapshot: Snapshot) -> dict[str, list[str]]:
             for locality in assignment.endpoints
             for end in locality.lb_endpoints
         ]
-        for assignment in endpoints(targets(snapshot), snapshot)
+        for assignment in load_assignments(targets(snapshot), snapshot)
     }
 
 
@@ -201,3 +208,22 @@ spec: {destination: {name: shop}, route: [{destination: {name: other}}]}
     assert target() == "outbound|9000||other.default.svc.cluster.local"
     state.put(parse(other.replace("9000", "9001"))[0])
     assert target() == "outbound|9001||other.default.svc.cluster.local"
+
+
+def test_an_endpoint_that_did_not_change_stays_the_same_object(parse: Callable[[str], list[Any]], shop: str) -> None:
+    state, memo, singles = SnapshotWorld(), Memo(), Memo()
+    objects = parse(shop)
+    for obj in objects:
+        state.put(obj)
+
+    def ends() -> tuple[Any, ...]:
+        snapshot = state.snapshot()
+        (found,) = endpoints(targets(snapshot), snapshot, memo, singles).values()
+        return found
+
+    both = ends()
+    (slice_,) = [obj for obj in objects if obj.kind == "EndpointSlice"]
+    slice_.endpoints[0].conditions.ready = False
+    state.put(slice_)
+    (left,) = ends()
+    assert left is both[0]
