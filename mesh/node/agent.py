@@ -88,8 +88,9 @@ class NodeAgent:
         return list(self._workers.values())
 
     def _slim(self, pod: Pod) -> Pod:
-        """What the cache keeps of a pod that already runs: the spec is the worker's and need not be held twice, and
-        the status is what the worker wrote."""
+        """What the cache keeps of a pod: of its spec nothing that only the scheduler reads, and of one that already
+        runs nothing that its worker holds as well."""
+        pod.spec.tolerations = pod.spec.affinity = None
         worker = self._workers.get(pod.metadata.uid or "")
         if worker is not None:
             if pod.spec == worker.pod.spec:
