@@ -1,0 +1,78 @@
+"""What a README tells people to type works as it stands there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.support import ROUTES, stop
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+
+READMES = sorted(ROUTES.glob("*/README.md"))
+PRELUDE = f"""
+set -euo pipefail
+mesh() {{ {shlex.quote(sys.executable)} -m mesh.cli.main "$@"; }}
+"""
+
+
+def commands(readme: Path) -> list[str]:
+    """The lines to type: indented, and neither output nor with a placeholder; and those of a table."""
+    found = re.findall(r"^(?: {4}|\| `(?=curl ))(.*?)(?:` \|.*)?$", readme.read_text(), flags=re.M)
+    return [line for line in found if not line.startswith("Host: ") and "POD_ADDRESS" not in line]
+
+
+@pytest.mark.parametrize("readme", [pytest.param(readme, id=readme.parent.name) for readme in READMES])
+def test_commands(readme: Path, tmp_path: Path) -> None:
+    first, *rest = commands(readme)
+    assert first.startswith("mesh up -f routes/"), "a README begins by starting the mesh"
+    typed = [line for line in rest if line != "mesh down"]
+    assert len(rest) == len(typed) + 1, "and ends by stopping it"
+    find = 'PEOPLE=$(mesh status -o json | python3 -c \'import json, sys; print(json.load(sys.stdin)["dns"].split(":")[0])\')'
+    script = [PRELUDE, first, find]
+    for line in typed:
+        script += [f"echo {shlex.quote('$ ' + line)}", line.replace("127.0.0.1", "${PEOPLE}").replace("'http", "http")]
+    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+    environment |= {"MESH_HOME": str(tmp_path), "NO_COLOR": "1"}
+    try:
+        done = subprocess.run(
+            ["bash", "-c", "\n".join(script)],
+            cwd=ROUTES.parent,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+    finally:
+        stop(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    shown(readme.parent.name, done.stdout)
+
+
+def shown(name: str, out: str) -> None:
+    """What the README promises of the answers."""
+    answers = re.findall(r"Version: (v\d)\.0\.0", out)
+    match name:
+        case "canary":
+            (v1,), (v2,) = re.findall(r"(\d+) Version: v1", out), re.findall(r"(\d+) Version: v2", out)
+            assert int(v1) + int(v2) == 300
+            assert 12 <= int(v2) <= 52
+            assert "istio_requests_total{" in out
+        case "ab-test":
+            assert answers == ["v1", "v2", "v2", "v1", "v2"]
+        case "shadow":
+            assert answers == ["v1"] * 21
+        case "blue-green":
+            assert answers == ["v1"]
+            assert "my-app patched" in out
+        case "headless-sharding":
+            addresses = out.partition("kv-3.kv")[0]
+            assert len(re.findall(r"^127\.", addresses, flags=re.M)) == 5
+            assert out.count("\nblue") == 2
+        case _:
+            raise AssertionError(f"say what the README of {name} promises")
