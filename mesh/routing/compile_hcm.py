@@ -41,6 +41,7 @@ def compile_hcm(message: Any, at: str = "", checked: bool = False) -> HttpSpec:
     return HttpSpec(
         stat_prefix=message.stat_prefix,
         routes=compile_routes(message.route_config, join(at, "route_config"), True) if kind == "route_config" else None,
+        validate_clusters=_validates(message.route_config),
         rds=message.rds.route_config_name if kind == "rds" else None,
         filters=filters,
         suppress_envoy_headers=suppress,
@@ -93,6 +94,10 @@ def compile_hcm(message: Any, at: str = "", checked: bool = False) -> HttpSpec:
             "ALWAYS_FORWARD_ONLY" if message.forward_client_cert_details == _ALWAYS_FORWARD_CERT else "SANITIZE"
         ),
     )
+
+
+def _validates(config: Any) -> bool:
+    return bool(config.validate_clusters.value) if config.HasField("validate_clusters") else True
 
 
 def _duration(message: Any, name: str, default_s: float) -> float:

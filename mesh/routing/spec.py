@@ -49,6 +49,8 @@ class HttpSpec:
 
     stat_prefix: str = ""
     routes: RouteTable | None = None
+    validate_clusters: bool = True
+    """Whether a bootstrap is refused when `routes` name a cluster that it has not."""
     rds: str | None = None
     """Name of the route configuration that somebody else delivers."""
     filters: tuple[FilterSpec, ...] = ()

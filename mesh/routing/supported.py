@@ -92,7 +92,7 @@ _FIELDS: dict[str, str] = {
     "envoy.config.route.v3.FilterConfig": "config disabled",
     "envoy.config.route.v3.RouteConfiguration": (
         "name virtual_hosts most_specific_header_mutations_wins ignore_port_in_host_matching request_mirror_policies "
-        f"typed_per_filter_config {_HEADER_CHANGES}"
+        f"typed_per_filter_config validate_clusters {_HEADER_CHANGES}"
     ),
     "envoy.config.route.v3.VirtualHost": (
         "name domains routes cors typed_per_filter_config include_request_attempt_count "
@@ -201,7 +201,6 @@ _NO_EFFECT: dict[str, str] = {
     "envoy.config.core.v3.RuntimeDouble": "runtime_key",
     "envoy.type.matcher.v3.RegexMatcher": "google_re2",
     "envoy.config.route.v3.RouteAction.RequestMirrorPolicy": "trace_sampled",
-    "envoy.config.route.v3.RouteConfiguration": "validate_clusters",
     "envoy.config.route.v3.Route": "decorator",
     "envoy.config.cluster.v3.Cluster": "dns_lookup_family",
     "envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig": "forward_reason_phrase",

@@ -109,3 +109,33 @@ def test_a_bootstrap_needs_its_routes() -> None:
     rds = {"config_source": {"ads": {}, "resource_api_version": "V3"}, "route_config_name": "r"}
     with pytest.raises(Refused, match=r"typed_config\.rds: has no server in a bootstrap; use route_config"):
         compile_bootstrap(_with(f"{LISTENER}.filter_chains.0.filters.0.typed_config", {**hcm, "rds": rds}))
+
+
+ROUTE = f"{LISTENER}.filter_chains.0.filters.0.typed_config.route_config.virtual_hosts.0.routes.0.route"
+AT = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[0].route"
+
+
+@pytest.mark.parametrize(
+    ("action", "field"),
+    [
+        pytest.param({"cluster": "no"}, "cluster", id="cluster"),
+        pytest.param(
+            {"weighted_clusters": {"clusters": [{"name": "c", "weight": 1}, {"name": "no", "weight": 1}]}},
+            "weighted_clusters.clusters[1].name",
+            id="one of several",
+        ),
+        pytest.param(
+            {"cluster": "c", "request_mirror_policies": [{"cluster": "no"}]},
+            "request_mirror_policies[0].cluster",
+            id="mirror",
+        ),
+    ],
+)
+def test_routes_name_clusters_that_are_there(action: Any, field: str) -> None:
+    document = _with(ROUTE, action)
+    with pytest.raises(Refused) as refused:
+        compile_bootstrap(document)
+    assert str(refused.value) == f"{AT}.{field}: 'no' is not a cluster; there are c"
+    place = document["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    place["route_config"]["validate_clusters"] = False
+    assert compile_bootstrap(document).listeners
