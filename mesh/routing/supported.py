@@ -1,8 +1,8 @@
 """What of Envoy's configuration does this proxy execute?
 
-A closed world: a message type or field that is not written here is refused with its path. Fields in braces of
+A closed world: a message type or field that is not written here is refused with its path. The few fields under
 `_NO_EFFECT` may be set although nothing happens, because with one worker, plain sockets and no tracing nobody
-could see the difference.
+could see a difference.
 """
 
 from __future__ import annotations
