@@ -1,6 +1,8 @@
 """What does the gateway process hold? The ingress gateway at layer 7, and kube-proxy's addresses at layer 4."""
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 from mesh.api.core import Node
 from mesh.api.services import EndpointSlice, Service
@@ -8,9 +10,9 @@ from mesh.client.base import Client
 from mesh.client.http import HttpClient
 from mesh.client.informer import Informers
 from mesh.discovery.report import Reporter
-from mesh.discovery.source import ConfigSource
+from mesh.discovery.source import ConfigSource, Subscription
 from mesh.emulator.settings import Settings
-from mesh.emulator.sidecars import LogLine
+from mesh.emulator.sidecars import TAG, LogLine
 from mesh.emulator.worker import access_log, until_told
 from mesh.metrics.registry import ProxyMetrics, Workload
 from mesh.node.addresses import ADMIN_PORT, METRICS_PORT
@@ -35,14 +37,16 @@ class GatewayWorker:
         people = settings.plan.people
         self.proxy = ProxyServer(
             identity=Identity(name=NAME, workload=WORKLOAD),
-            metrics=ProxyMetrics(WORKLOAD),
+            metrics=ProxyMetrics(WORKLOAD, tag=TAG),
             rng=random.Random(),
             clock=clock,
             access_log=log,
             peers=self.source.peer,
             admin=(people, ADMIN_PORT),
             prometheus=(people, METRICS_PORT),
+            describe=self._describe,
         )
+        self._subscription: Subscription | None = None
         informers = Informers(client, self.tasks)
         nodes = informers.of(Node)
 
@@ -63,8 +67,13 @@ class GatewayWorker:
         await self.proxy.start()
         self.reporter.start(self.tasks)
         self.source.start(self.tasks)
-        await self.source.subscribe_gateway(self.settings.plan.people, self.settings.gateway_port, self.proxy)
+        port = self.settings.gateway_port
+        self._subscription = await self.source.subscribe_gateway(self.settings.plan.people, port, self.proxy)
         self.kube_proxy.start()
+
+    def _describe(self) -> Mapping[str, Any]:
+        """What the admin page /config_dump shows."""
+        return self._subscription.describe() if self._subscription is not None else {}
 
     async def close(self) -> None:
         await self.proxy.drain(1.0)

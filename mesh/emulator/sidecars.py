@@ -4,7 +4,9 @@ The node knows pods and discovery knows tables; here the two meet the proxy, whi
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any
 
 from mesh.api.core import Pod
 from mesh.discovery.source import ConfigSource, Subscription
@@ -13,6 +15,7 @@ from mesh.node.addresses import ADMIN_PORT, METRICS_PORT
 from mesh.proxy.server import Identity, ProxyServer
 from mesh.runtime.clock import Clock
 
+TAG = version("loopmesh")
 LogLine = Callable[[bytes], None]
 
 
@@ -26,7 +29,7 @@ class Sidecar:
         workload = source.workload(self._pod)
         self._proxy = ProxyServer(
             identity=Identity(name=f"{pod.namespace}/{pod.name}", workload=workload, node=pod.spec.node_name or ""),
-            metrics=ProxyMetrics(workload),
+            metrics=ProxyMetrics(workload, tag=TAG),
             rng=random.Random(),
             clock=clock,
             bind_source=pod_ip,
@@ -34,8 +37,13 @@ class Sidecar:
             peers=source.peer,
             admin=(pod_ip, ADMIN_PORT),
             prometheus=(pod_ip, METRICS_PORT),
+            describe=self._describe,
         )
         self._subscription: Subscription | None = None
+
+    def _describe(self) -> Mapping[str, Any]:
+        """What the admin page /config_dump shows."""
+        return self._subscription.describe() if self._subscription is not None else {}
 
     async def start(self) -> None:
         """Bind and take the first tables. Raises BindError; then nothing stays bound."""
