@@ -60,16 +60,16 @@ class RunningContainer:
         self._work: Work | None = None
         self._probers: list[Prober] = []
         self._ending: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._leaving = False
         self._started_at = ""
 
     async def run(self) -> None:
         """Start, and start again after each end, until stopped or until the restart policy says it is enough."""
         container, pod = self.container, self.pod
         who = f"container={container.name} pod={pod.name}_{pod.namespace}({pod.metadata.uid})"
-        while True:
+        while not self._is_leaving():
             outcome = await self._attempt()
-            if self._stopping:
+            if self._is_leaving():
                 if isinstance(outcome, lifecycle.Exited):
                     self._show(self._ended(outcome.code))
                 return
@@ -179,7 +179,7 @@ class RunningContainer:
     def _ask(self, role: probes.Role) -> bool:
         """Begin to ask, if there is such a probe."""
         probe = probes.of_role(self.container, role)
-        if probe is None:
+        if probe is None or self._leaving:
             return False
         prober = Prober(role, probe, self.container, self.place.address, self.place.clock, self._answered)
         self._probers.append(prober)
@@ -229,14 +229,17 @@ class RunningContainer:
 
     async def stop(self, grace_s: float) -> None:
         """Stop for good; within the grace period if it wants to."""
-        self._stopping = True
-        self._stop_probers()
+        self.leave()
         if self._work is not None:
             await self._work.stop(grace_s)
 
-    def no_probes(self) -> None:
-        """The pod is going: whether it is well is no question any more."""
+    def leave(self) -> None:
+        """The pod is going: what ends from now on is not started again, and whether it is well is no question."""
+        self._leaving = True
         self._stop_probers()
+
+    def _is_leaving(self) -> bool:
+        return self._leaving
 
     def _show(self, state: Mapping[str, object], started: bool = False, ready: bool = False) -> None:
         self.facts.state, self.facts.started, self.facts.ready = dict(state), started, ready

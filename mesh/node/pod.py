@@ -224,7 +224,7 @@ class PodWorker:
             return
         self.terminating, self._kill_at = True, kill_at
         for running in self.containers:
-            running.no_probes()
+            running.leave()
             self.host.recorder.tell(
                 self.pod, "Killing", f"Stopping container {running.container.name}", False, running.container.name
             )
@@ -234,16 +234,16 @@ class PodWorker:
     async def _leave(self) -> None:
         """Leave in order, or earlier when the grace period is shortened; then end what is left, and say so."""
         leaving = asyncio.ensure_future(self._in_order())
-        while not leaving.done():
-            self._shorter.clear()
-            shorter = asyncio.ensure_future(self._shorter.wait())
-            left_s = max(0.0, self._kill_at - self.host.clock.now())
-            await asyncio.wait([leaving, shorter], timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
-            shorter.cancel()
-            if self.host.clock.now() >= self._kill_at:
-                break
-        leaving.cancel()
-        await asyncio.gather(leaving, return_exceptions=True)
+        try:
+            while not leaving.done() and self.host.clock.now() < self._kill_at:
+                self._shorter.clear()
+                shorter = asyncio.ensure_future(self._shorter.wait())
+                left_s = max(0.0, self._kill_at - self.host.clock.now())
+                await asyncio.wait([leaving, shorter], timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+                shorter.cancel()
+        finally:
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
         await self.kill()
         await self.confirm(self.host.client, self.pod)
 

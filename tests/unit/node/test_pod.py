@@ -2,11 +2,13 @@ import asyncio
 import errno
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mesh.api.core import Pod
+from mesh.node import lifecycle
 from mesh.node import pod as pod_module
 from mesh.node.pod import PodSettings, meshed
 from mesh.runtime.net import BindError
@@ -39,7 +41,8 @@ def test_meshed(meta: dict[str, Any], wanted: bool) -> None:
     assert meshed(Pod.model_validate({"metadata": meta})) is wanted
 
 
-async def test_a_pod_that_starts_is_one_write(world: Any) -> None:
+async def test_a_pod_that_starts_is_one_write(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "SETTLE_S", 5.0)
     await world.node()
     world.client.calls.clear()
     world.make(readinessProbe={"httpGet": {"path": "/ready", "port": "http"}})
@@ -53,10 +56,11 @@ async def test_a_pod_that_starts_is_one_write(world: Any) -> None:
     assert pod.status.start_time
 
 
-async def test_a_pod_that_takes_longer_is_two(world: Any) -> None:
+async def test_a_pod_that_takes_longer_is_two(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "SETTLE_S", 0.6)
     await world.node()
     world.client.calls.clear()
-    world.make(env=[{"name": "READY_DELAY_S", "value": "0.5"}],
+    world.make(env=[{"name": "READY_DELAY_S", "value": "1.0"}],
                readinessProbe={"httpGet": {"path": "/ready", "port": "http"}})  # fmt: skip
     await world.ready()
     assert [call for call in world.client.calls if call == "patch Pod web"] == ["patch Pod web"] * 2
@@ -190,6 +194,16 @@ async def test_the_grace_period_ends_what_does_not_end_by_itself(world: Any) -> 
     await world.client.delete(Pod, "web", "default")
     await world.gone()
     assert 0.9 < time.monotonic() - before < 3
+
+
+async def test_what_ends_while_the_pod_goes_is_not_started_again(world: Any, tmp_path: Path) -> None:
+    code = "import os, sys, time; print(1); time.sleep(0.5)"
+    agent = await world.node(images={"short": f"{sys.executable} -u -c '{code}'"}, settings=PodSettings(linger_s=1.0))
+    world.make(image="short")
+    await world.ready()
+    await world.client.delete(Pod, "web", "default")
+    await world.gone()
+    assert (agent.log_dir / "default_web_app.log").read_text() == "1\n"
 
 
 async def test_a_second_deletion_may_shorten_the_first(world: Any) -> None:

@@ -130,7 +130,7 @@ async def test_a_start_is_asked_soon_and_often(server: Server) -> None:
         (False, False, True, "HTTP probe failed with statuscode: 503 Service Unavailable"),
         (True, True, False, ""),
     ]
-    assert len(server.heads) == 5  # after 0, 20, 60, 140, 300 ms, and then not for a period
+    assert 4 <= len(server.heads) <= 5  # after 0, 20, 60, 140, 300 ms, and then not for a period
 
 
 async def test_the_initial_delay_is_kept(server: Server) -> None:
