@@ -1,5 +1,6 @@
 """The in-process client keeps the client contract, and nobody reaches into the store through it."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -110,6 +111,22 @@ async def test_watch(local: LocalClient, registry: Registry, pod: Make) -> None:
 async def test_a_watch_from_too_long_ago_has_expired(local: LocalClient) -> None:
     with pytest.raises(Expired):
         await anext(local.watch(Pod, "1"))
+
+
+async def test_a_long_row_of_writes_lets_others_have_their_turn(local: LocalClient, pod: Make) -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    for number in range(20):
+        await local.create(Pod.model_validate(pod(f"p{number}")))
+    task.cancel()
+    assert turns >= 20
 
 
 async def test_in_process_writes_are_cheap(local: LocalClient, registry: Registry, pod: Make) -> None:
