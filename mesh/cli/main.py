@@ -4,7 +4,6 @@ import sys
 from importlib import import_module
 from importlib.metadata import version
 
-import click
 import typer
 
 from mesh.api.errors import ApiError
@@ -25,6 +24,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "proxy": ("mesh.cli.proxy", "proxy"),
 }
 GROUPS: dict[str, tuple[str, str]] = {"kv": ("mesh.cli.kv", "app")}
+# The base of typer's complaints about arguments; where it lives differs between releases of typer.
+UsageProblem: type[Exception] = next(
+    base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException" and issubclass(base, Exception)
+)
 ABOUT = "A service mesh, and the Kubernetes around it, emulated on one machine with real sockets."
 
 
@@ -54,16 +57,16 @@ def main(arguments: list[str] | None = None) -> None:
     wanted = next((word for word in words if not word.startswith("-")), None)
     try:
         code, text = build(wanted)(args=words, prog_name="mesh", standalone_mode=False) or 0, ""
-    except click.ClickException as error:
-        error.show()
-        code, text = error.exit_code, ""
+    except UsageProblem as error:
+        getattr(error, "show")()  # noqa: B009 - typer exports no name for the class
+        code, text = getattr(error, "exit_code", 2), ""
     except UserError as error:
         code, text = error.exit_code, str(error)
     except ApiError as error:
         code, text = 1, error.message
     except BindError as error:
         code, text = 1, str(error)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         code, text = 130, "interrupted"
     for line in text.splitlines():
         print(f"mesh: {line}", file=sys.stderr)
