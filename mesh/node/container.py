@@ -145,7 +145,7 @@ class RunningContainer:
             given = environment.program_env(
                 pod, address=place.address, ports=ports, pod_ip=place.pod_ip, proxy=place.proxy, volumes=volumes
             )
-            return await Program.start(words, {**given, **env}, directory, log_path)
+            return await Program.start(words, {**given, **env}, log_path)
         ports = self.image.ports(ports, args)
         context = AppContext(
             pod_name=pod.name,

@@ -137,8 +137,11 @@ def not_executed(pod: Pod, built_in: frozenset[str]) -> Iterator[str]:
 
 def _not_executed(container: Container, built_in: bool) -> Iterator[str]:
     where = f"spec.containers{{{container.name}}}"
-    if container.command and built_in:
-        yield f"{where}.command: {container.image} is a built-in application here; --image NAME=COMMAND runs a program"
+    if container.command:
+        instead = "is a built-in application here; --image NAME=COMMAND runs a program"
+        yield f"{where}.command: {container.image} {instead if built_in else 'runs as --image says'}"
+    if container.working_dir and not built_in:
+        yield f"{where}.workingDir: programs run where `mesh up` was called"
     for hook, action in (container.lifecycle or {}).items():
         if action:
             yield f"{where}.lifecycle.{hook}: hooks do not run here"

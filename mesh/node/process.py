@@ -1,8 +1,9 @@
 """How does a user's own program run as a container?
 
-A child process of the node, without a shell, in a process group of its own; what it prints is the pod's log. It ends
-with its node: the kernel sends it SIGKILL when the node process dies (its own children get that only when the node
-stops them in order, since the kernel's promise covers the direct child).
+A child process of the node, without a shell, in a process group of its own; what it prints is the pod's log. Its
+working directory is the node's, where `mesh up` was called, so that a command may name its files as a person would;
+its data belongs in VOLUME_DIR. It ends with its node: the kernel sends it SIGKILL when the node process dies (what it
+started itself is covered only while the node stops it in order, since the kernel's promise is for the direct child).
 """
 
 import asyncio
@@ -54,10 +55,9 @@ class Program:
         self._check = asyncio.get_running_loop().call_later(LOG_CHECK_S, self._bound_log)
 
     @classmethod
-    async def start(cls, command: Sequence[str], env: Mapping[str, str], directory: Path, log_path: Path) -> "Program":
+    async def start(cls, command: Sequence[str], env: Mapping[str, str], log_path: Path) -> "Program":
         """Start the command. Raises CommandNotFound, BadSetting."""
-        for folder in (log_path.parent, directory):
-            os.makedirs(folder, exist_ok=True)
+        os.makedirs(log_path.parent, exist_ok=True)
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         full = {**inherited, "PYTHONUNBUFFERED": "1", **env}
         if shutil.which(command[0], path=full.get("PATH")) is None:
@@ -68,7 +68,6 @@ class Program:
                 process = await asyncio.create_subprocess_exec(
                     *command,
                     env=full,
-                    cwd=directory,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

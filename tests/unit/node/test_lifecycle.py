@@ -131,8 +131,16 @@ def test_a_field_that_is_not_executed_is_named(spec: dict[str, Any], field: str)
     assert [line.partition(":")[0] for line in lines] == [field]
 
 
-def test_a_users_program_has_its_command_and_a_plain_pod_is_quiet() -> None:
-    pod = Pod.model_validate(
-        {"spec": {"containers": [{"name": "app", "command": ["sh"], "ports": [{"containerPort": 1}]}]}}
-    )
-    assert list(not_executed(pod, frozenset())) == []
+def test_a_users_program_is_told_what_it_does_not_get() -> None:
+    container = {"name": "app", "image": "web", "command": ["sh"], "workingDir": "/app"}
+    pod = Pod.model_validate({"spec": {"containers": [container]}})
+    assert list(not_executed(pod, frozenset())) == [
+        "spec.containers{app}.command: web runs as --image says",
+        "spec.containers{app}.workingDir: programs run where `mesh up` was called",
+    ]
+
+
+@pytest.mark.parametrize("built_in", [frozenset[str](), frozenset({"app"})])
+def test_a_plain_pod_is_quiet(built_in: frozenset[str]) -> None:
+    pod = Pod.model_validate({"spec": {"containers": [{"name": "app", "ports": [{"containerPort": 1}]}]}})
+    assert list(not_executed(pod, built_in)) == []

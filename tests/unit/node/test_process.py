@@ -18,7 +18,7 @@ PYTHON = [sys.executable, "-c"]
 
 async def start(folder: Path, code: str | Sequence[str], **env: str) -> Program:
     command = [*PYTHON, code] if isinstance(code, str) else list(code)
-    return await Program.start(command, env, folder / "work", folder / "logs" / "web.log")
+    return await Program.start(command, env, folder / "logs" / "web.log")
 
 
 def log_of(folder: Path) -> str:
@@ -48,7 +48,7 @@ async def test_output_is_the_log_and_the_environment_is_its_own(
     )
     program = await start(tmp_path, code, A="1")
     assert await asyncio.wait_for(program.wait(), 10) == 1
-    assert log_of(tmp_path).splitlines() == [f"{tmp_path / 'work'} 1 None", "no"]
+    assert log_of(tmp_path).splitlines() == [f"{os.getcwd()} 1 None", "no"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ from pathlib import Path
 from mesh.node.process import Program
 async def main():
     folder = Path(sys.argv[1])
-    program = await Program.start([sys.executable, "-c", "import time; time.sleep(60)"], {}, folder, folder / "log")
+    program = await Program.start([sys.executable, "-c", "import time; time.sleep(60)"], {}, folder / "log")
     print(program.pid, flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())

@@ -141,12 +141,12 @@ async def test_bytes(run: Running, size: int) -> None:
 
 async def test_stream_comes_piece_by_piece(run: Running) -> None:
     app, pieces, before = await run(), [], time.monotonic()
-    async with app.session.get(f"http://{ADDRESS}:{PORT}/stream?chunks=3&interval_ms=60") as answer:
+    async with app.session.get(f"http://{ADDRESS}:{PORT}/stream?chunks=3&interval_ms=150") as answer:
         assert "content-length" not in answer.headers
         async for piece, _ in answer.content.iter_chunks():
             pieces.append((piece, time.monotonic() - before))
     assert [piece for piece, _ in pieces] == [b"chunk %d of 3 from web-1\n" % n for n in (1, 2, 3)]
-    assert pieces[0][1] < 0.06 < 0.12 <= pieces[2][1]
+    assert pieces[2][1] - pieces[0][1] > 0.15, "they came together"
 
 
 async def test_latency_and_errors_come_from_the_environment(run: Running) -> None:

@@ -1,0 +1,1 @@
+"""Does. What a node answers about its pods: their logs, commands beside them, and connections into them."""
