@@ -226,10 +226,6 @@ VALUES: dict[tuple[str, str], tuple[str, ...]] = {
         "AUTO",
         "HTTP1",
     ),
-    (
-        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "forward_client_cert_details",
-    ): ("SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"),
     ("envoy.config.core.v3.SocketAddress", "protocol"): ("TCP",),
     ("envoy.config.cluster.v3.Cluster", "type"): ("STATIC", "STRICT_DNS", "EDS"),
     ("envoy.config.cluster.v3.Cluster", "lb_policy"): (
