@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mesh.api.services import EndpointSlice, Service
+from mesh.api.services import EndpointSlice, LoadBalancerIngress, Service
 from mesh.node import spread
 from mesh.node.spread import Backends, Binding, Spreader, backends, bindings
 
@@ -69,6 +69,12 @@ def test_bindings(spec: dict[str, Any], wanted: list[tuple[str, int]]) -> None:
 def test_backends(endpoints: list[dict[str, Any]], wanted: list[str] | None) -> None:
     found = backends(service(), [piece(*endpoints)])
     assert found == ({} if wanted is None else {"http": Backends(tuple((ip, 8080) for ip in wanted))})
+
+
+def test_a_load_balancers_address_is_one_more() -> None:
+    balanced = service(type="LoadBalancer", clusterIP="127.96.0.9", ports=[{"name": "http", "port": 80}])
+    balanced.status.load_balancer.ingress = [LoadBalancerIngress(ip="127.20.0.1"), LoadBalancerIngress(hostname="x")]
+    assert [(b.address, b.port) for b in bindings(balanced, [])] == [("127.96.0.9", 80), ("127.20.0.1", 80)]
 
 
 def test_slices_of_one_service_are_one_set() -> None:
