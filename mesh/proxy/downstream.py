@@ -49,6 +49,7 @@ class DownstreamConnection(asyncio.Protocol):
         "metrics",
         "number",
         "peer",
+        "peer_address",
         "peer_ip",
         "requests",
         "stream",
@@ -62,6 +63,7 @@ class DownstreamConnection(asyncio.Protocol):
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.peer: tuple[str, int] = ("", 0)
         self.peer_ip = ""
+        self.peer_address = b""
         self.stream: Stream | None = None
         self.number = 0
         self.requests = 0
@@ -94,6 +96,7 @@ class DownstreamConnection(asyncio.Protocol):
         if peer:
             self.peer = (peer[0], peer[1])
             self.peer_ip = peer[0]
+            self.peer_address = self.peer_ip.encode()
         self.listener.opened(self)
         http = self.listener.http
         if http.max_duration_s:

@@ -23,12 +23,12 @@ _CONTROL = frozenset(
     b" x-envoy-hedge-on-per-try-timeout x-envoy-upstream-alt-stat-name x-envoy-ip-tags x-envoy-force-trace"
     b" x-envoy-internal x-envoy-expected-rq-timeout-ms x-envoy-upstream-rq-timeout-alt-response".split()
 )
-_CONTROL_OR_CERT = _CONTROL | {b"x-forwarded-client-cert"}
 # A gateway also takes these from everybody who is not internal.
 _EDGE = _CONTROL | frozenset(
     b"x-envoy-decorator-operation x-envoy-original-path x-envoy-downstream-service-cluster"
     b" x-envoy-downstream-service-node".split()
 )
+_CLAIMS = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id", b"x-envoy-external-address"))
 # The router reads these from internal clients and does not pass them on.
 _CONSUMED = frozenset(
     b"x-envoy-upstream-rq-timeout-ms x-envoy-upstream-rq-per-try-timeout-ms x-envoy-max-retries x-envoy-retry-on"
@@ -53,6 +53,17 @@ class Trust:
     forward_client_cert: bool = False
     internal_networks: tuple[Network, ...] = ()
     proxy_100_continue: bool = False
+
+    @property
+    def untrusted(self) -> frozenset[bytes]:
+        """Headers that an external client's request loses here."""
+        drop = _EDGE if self.use_remote_address else _CONTROL
+        return drop if self.forward_client_cert else drop | {b"x-forwarded-client-cert"}
+
+    @property
+    def claims(self) -> frozenset[bytes]:
+        """Headers without which a request to a gateway is an ordinary one."""
+        return self.untrusted | _CLAIMS
 
 
 class Forwarded:
@@ -92,12 +103,29 @@ def node_address() -> bytes:
             return b"127.0.0.1"
 
 
-def sidecar_fields(head: RequestHead, trust: Trust) -> list[Field]:
-    """The fields of `head` without what an untrusted client may not say. A new list each time."""
-    drop = _CONTROL if trust.forward_client_cert else _CONTROL_OR_CERT
-    if drop.isdisjoint(head.names) and not head.expect_continue:
+def sidecar_fields(head: RequestHead, trust: Trust, untrusted: frozenset[bytes]) -> list[Field]:
+    """The fields of `head` without what an untrusted client may not say. A new list each time.
+
+    untrusted: `trust.untrusted`, worked out once by the caller.
+    """
+    if untrusted.isdisjoint(head.names) and not head.expect_continue:
         return head.fields.copy()
     return _without(head, _CONTROL, trust)
+
+
+def gateway_fields(head: RequestHead, trust: Trust, peer: bytes, rng: random.Random) -> list[Field]:
+    """The usual case of a gateway: an external client that claims nothing. A new list each time.
+
+    peer: the client's address. (`forward` serves every other case.)
+    """
+    own = node_address() if peer == b"127.0.0.1" else peer
+    return [
+        *head.fields,
+        (b"x-forwarded-for", own),
+        HTTP,
+        (b"x-envoy-external-address", peer),
+        (b"x-request-id", new_request_id(rng)),
+    ]
 
 
 def _without(head: RequestHead, drop: frozenset[bytes], trust: Trust) -> list[Field]:
@@ -121,7 +149,7 @@ def forward(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, rng:
     if internal:
         fields = _without(head, frozenset((b"x-envoy-internal",)), trust)
     else:
-        fields = sidecar_fields(head, trust)
+        fields = sidecar_fields(head, trust, trust.untrusted)
     if b"x-forwarded-proto" not in names:
         fields.append(HTTP)
     if trust.append_x_forwarded_port:

@@ -33,16 +33,17 @@ def admit(stream: "Stream") -> None:
         stream.authority = _host(stream.authority, http.strip_any_port, http.strip_own_port, http.strip_dot, http.port)
     if http.simple_trust:
         # A sidecar's ordinary case, spelled out: nothing of the head is believed or rewritten.
-        fields = forwarding.sidecar_fields(head, http.trust)
+        fields = forwarding.sidecar_fields(head, http.trust, http.untrusted)
         names = head.names
         if b"x-forwarded-proto" not in names:
             fields.append(forwarding.HTTP)
         else:
             stream.scheme = _scheme(fields)
         if b"x-request-id" not in names and http.trust.generate_request_id:
-            stream.request_id = request_id = forwarding.new_request_id(http.rng)
-            fields.append((b"x-request-id", request_id))
+            fields.append((b"x-request-id", forwarding.new_request_id(http.rng)))
         stream.headers = fields
+    elif http.simple_gateway and not head.expect_continue and http.claims.isdisjoint(head.names):
+        stream.headers = forwarding.gateway_fields(head, http.trust, stream.connection.peer_address, http.rng)
     else:
         forwarded = forwarding.forward(head, http.trust, stream.peer_ip, http.port, http.rng)
         stream.headers = forwarded.fields

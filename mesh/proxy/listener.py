@@ -40,6 +40,7 @@ class HttpState:
         "buckets",
         "careful",
         "changes_host",
+        "claims",
         "default_host",
         "delayed_close_s",
         "drain_s",
@@ -65,6 +66,7 @@ class HttpState:
         "server",
         "server_line",
         "server_mode",
+        "simple_gateway",
         "simple_trust",
         "spec",
         "stats",
@@ -75,6 +77,7 @@ class HttpState:
         "suppress_envoy",
         "trailers",
         "trust",
+        "untrusted",
         "upgrades",
     )
 
@@ -109,6 +112,14 @@ class HttpState:
         )
         self.has_internal = bool(spec.internal_ranges)
         self.simple_trust = not (spec.use_remote_address or spec.append_x_forwarded_port or self.has_internal)
+        self.simple_gateway = (
+            spec.use_remote_address
+            and spec.generate_request_id
+            and not (spec.append_x_forwarded_port or self.has_internal)
+            and not (spec.xff_num_trusted_hops or spec.skip_xff_append)
+        )
+        self.untrusted = self.trust.untrusted
+        self.claims = self.trust.claims
         self.path = spec.path
         self.normalises = bool(
             spec.path.normalize or spec.path.merge_slashes or spec.path.escaped_slashes != "KEEP_UNCHANGED"

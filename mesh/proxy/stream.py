@@ -62,7 +62,6 @@ class Stream(Request):
         "rechunked",
         "request_deadline",
         "request_done",
-        "request_id",
         "retry_state",
         "retry_timer",
         "route",
@@ -122,7 +121,6 @@ class Stream(Request):
         self.flags = b""
         self.details = b""
         self.upstream_failure = b""
-        self.request_id = b""
         self.bytes_received = 0
         self.bytes_sent = 0
         self.timeout_s: float = 0.0

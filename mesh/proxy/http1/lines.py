@@ -1,9 +1,8 @@
 """Which name and value does a header line hold, and may it hold them?
 
-A head is cut into lines and each line into a lower-case name and a trimmed value. Clients and servers send the
-same lines again and again, so a parsed line is remembered (bounded); a head of known lines costs one dictionary
-look-up each. Folded lines, bare line feeds and stray carriage returns take the slow way, which repairs them as
-Envoy does (it deletes the line break) and never passes them on.
+A head is cut into lines and each line into a lower-case name and a trimmed value. The usual block is checked as a whole
+and cut in one pass; names that were seen before cost a look-up. New names, folded lines, bare line feeds and stray
+carriage returns take the slow way, which repairs what Envoy repairs and never passes it on as it came.
 """
 
 import re
@@ -14,12 +13,11 @@ Field = tuple[bytes, bytes]
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CLEAN = bytes(byte for byte in range(256) if byte in b"\t\r\n" or (byte >= 0x20 and byte != 0x7F))
 
-_MEMO_LINES = 8192
-_MEMO_LINE_BYTES = 256
 _MEMO_NAMES = 1024
-_memo: dict[bytes, Field] = {}
 _names: dict[bytes, bytes] = {}
+"""Names as they were written -> in lower case; only good ones are in it."""
 
 # Envoy keeps one value of these and joins repetitions with a comma at the place of the first.
 SINGLETONS = frozenset(
@@ -55,6 +53,8 @@ def split_head(raw: bytes) -> tuple[bytes, bytes]:
     """The start line (without its line end) and the block of header lines of a complete head."""
     end = raw.find(b"\n")
     if raw.endswith(b"\r\n\r\n"):
+        if raw[end - 2] != 13:
+            return raw[: end - 1] if raw[end - 1] == 13 else raw[:end], raw[end + 1 : -4]
         return raw[:end].rstrip(b"\r"), raw[end + 1 : -4]
     return raw[:end].rstrip(b"\r"), raw[end + 1 :].rstrip(b"\r\n")
 
@@ -63,49 +63,36 @@ def parse_block(block: bytes, max_fields: int) -> list[Field]:
     """The fields of a block of header lines, in order. Raises ProtocolError."""
     if not block:
         return []
-    known = _memo
-    fields: list[Field] = []
-    for line in block.split(b"\r\n"):
-        field = known.get(line)
-        if field is None:
-            if line[:1] in b" \t" or b"\n" in line or b"\r" in line:
-                return _parse_unusual(block, max_fields)
-            field = _remember(line)
-        fields.append(field)
-    if len(fields) > max_fields:
+    lines = block.split(b"\r\n")
+    breaks = len(lines) - 1
+    if block.count(b"\n") != breaks or block.count(b"\r") != breaks or block.translate(None, _CLEAN):
+        return _parse_unusual(block, max_fields)
+    known = _names
+    try:
+        fields = [(known[name], value.strip()) for name, value in [line.split(b":", 1) for line in lines]]
+    except (KeyError, ValueError):
+        return _parse_unusual(block, max_fields)
+    if breaks >= max_fields:
         raise ProtocolError(TOO_MANY_HEADERS)
     return fields
-
-
-def _remember(line: bytes) -> Field:
-    field = _field(line)
-    if len(line) <= _MEMO_LINE_BYTES:
-        if len(_memo) >= _MEMO_LINES:
-            _memo.clear()
-        _memo[line] = field
-    return field
 
 
 def _field(line: bytes) -> Field:
     """One line without its line end. Raises ProtocolError."""
     name, colon, value = line.partition(b":")
-    low = _names.get(name)
-    if low is None:
-        if _NAME.fullmatch(name) is None:
-            raise ProtocolError(MALFORMED)
-        low = name.lower()
-        if len(_names) >= _MEMO_NAMES:
-            _names.clear()
-        _names[name] = low
-    if not colon:
+    if not colon or _NAME.fullmatch(name) is None:
         raise ProtocolError(MALFORMED)
     if _FORBIDDEN.search(value) is not None:
         raise ProtocolError(INVALID_CHARACTERS)
+    low = name.lower()
+    if len(_names) >= _MEMO_NAMES:
+        _names.clear()
+    _names[name] = low
     return low, value.strip(b" \t")
 
 
 def _parse_unusual(block: bytes, max_fields: int) -> list[Field]:
-    """Folded lines are joined (only the line break goes) and carriage returns inside values are deleted."""
+    """Line by line: learns new names, joins folded lines (only the line break goes), deletes stray carriage returns."""
     lines: list[bytes] = []
     for raw in block.split(b"\n"):
         if raw[:1] in (b" ", b"\t"):

@@ -32,6 +32,7 @@ from mesh.proxy.http1.lines import (
     split_head,
     tokens,
 )
+from mesh.proxy.http1.memory import Memory
 
 METHODS = frozenset(
     b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK SEARCH BIND"
@@ -52,14 +53,15 @@ _BODYLESS = frozenset((b"GET", b"HEAD", b"DELETE", b"TRACE", b"CONNECT"))
 _HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"te", b"upgrade", b"host"))
 _NOT_NOMINATED = frozenset((b"close", b"keep-alive", b"upgrade", b"http2-settings", b"te"))
 _PROTECTED = frozenset((b"host", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"))
-_MEMO_HEADS = 512
+_MEMO_HEADS = 1024
 _MEMO_HEAD_BYTES = 2048
-_MEMO_STARTS = 2048
-_MEMO_START_BYTES = 512
+_MEMO_HOSTS = 2048
 
 # Heads without any of these take the short way through `parse_request`.
 _SPECIAL = (_HOP - {b"host"}) | {b"expect"}
-_starts: dict[bytes, tuple[bytes, bytes]] = {}
+_BODY = frozenset((b"content-length", b"content-type"))
+_ORDINARY_METHODS = METHODS - {b"CONNECT", b"QUERY"}
+_ODD_TARGET = re.compile(rb"[^!\"$-~]")
 _good_hosts: set[bytes] = set()
 
 ALLOW, REJECT, DROP = 0, 1, 2
@@ -140,11 +142,11 @@ class RequestHead:
 class RequestParser:
     """Reads heads for one set of options, with a memory of the last ones."""
 
-    __slots__ = ("_memo", "options")
+    __slots__ = ("_memory", "options")
 
     def __init__(self, options: RequestOptions) -> None:
         self.options = options
-        self._memo: dict[bytes, RequestHead] = {}
+        self._memory: Memory[RequestHead] = Memory(_MEMO_HEADS)
 
     def plausible(self, first: int) -> bool:
         """May a request begin with this byte? Other protocols are refused before a line end arrives."""
@@ -159,13 +161,11 @@ class RequestParser:
 
     def parse(self, raw: bytes) -> RequestHead:
         """raw: a complete head including its blank line. Raises ProtocolError."""
-        head = self._memo.get(raw)
+        head = self._memory.known.get(raw)
         if head is None:
             head = parse_request(raw, self.options)
             if len(raw) <= _MEMO_HEAD_BYTES:
-                if len(self._memo) >= _MEMO_HEADS:
-                    del self._memo[next(iter(self._memo))]
-                self._memo[raw] = head
+                self._memory.consider(raw, head)
         return head
 
 
@@ -178,17 +178,24 @@ def parser_for(options: RequestOptions) -> RequestParser:
 def parse_request(raw: bytes, options: RequestOptions) -> RequestHead:
     """Read one head without memory. Raises ProtocolError."""
     line, block = split_head(raw)
-    head = RequestHead()
-    start = _starts.get(line)
-    if start is None:
-        target = _start_line(head, line, options)
-    else:
-        head.method, target = start
     fields = parse_block(block, options.max_fields)
+    head = RequestHead()
     head.names = names = frozenset([name for name, _ in fields])
-    if start is not None and options.plain and len(names) == len(fields) and names.isdisjoint(_SPECIAL):
-        _simple(head, target, fields)
+    words = line.split(b" ")
+    if (
+        len(words) == 3
+        and words[0] in _ORDINARY_METHODS
+        and words[2] == b"HTTP/1.1"
+        and words[1][:1] == b"/"
+        and _ODD_TARGET.search(words[1]) is None
+        and options.plain
+        and len(names) == len(fields)
+        and names.isdisjoint(_SPECIAL)
+    ):
+        head.method, head.target = words[0], words[1]
+        _simple(head, fields)
         return head
+    target = _start_line(head, line, options)
     _general(head, target, fields, block, options)
     head.ordinary = (
         head.minor == 1
@@ -198,32 +205,29 @@ def parse_request(raw: bytes, options: RequestOptions) -> RequestHead:
         and not head.grpc
         and head.method != b"QUERY"
     )
-    if head.ordinary and target == head.target and len(line) <= _MEMO_START_BYTES and head.method in METHODS:
-        if len(_starts) >= _MEMO_STARTS:
-            _starts.clear()
-        _starts[line] = (head.method, target)
     return head
 
 
-def _simple(head: RequestHead, target: bytes, fields: list[Field]) -> None:
-    """A head of distinct end-to-end headers behind a start line that is known to be ordinary."""
-    head.target = target
+def _simple(head: RequestHead, fields: list[Field]) -> None:
+    """A head of distinct end-to-end headers behind an ordinary start line."""
     names = head.names
     if b"host" in names:
         for at, field in enumerate(fields):
             if field[0] == b"host":
-                head.authority = _checked(field[1])
+                authority = field[1]
+                head.authority = authority if authority in _good_hosts else _checked(authority)
                 del fields[at]
                 break
         head.ordinary = True
-    if b"content-length" in names:
-        head.content_length = parse_length(_value(fields, b"content-length"))
-    elif head.method not in _BODYLESS:
-        head.framing = b"content-length: 0\r\n"
-    if b"content-type" in names and _value(fields, b"content-type").startswith(b"application/grpc"):
-        head.grpc = _is_grpc(_value(fields, b"content-type"))
-        head.ordinary = head.ordinary and not head.grpc
     head.fields = fields
+    if head.method != b"GET" or not names.isdisjoint(_BODY):
+        if b"content-length" in names:
+            head.content_length = parse_length(_value(fields, b"content-length"))
+        elif head.method not in _BODYLESS:
+            head.framing = b"content-length: 0\r\n"
+        if b"content-type" in names and _is_grpc(_value(fields, b"content-type")):
+            head.grpc = True
+            head.ordinary = False
 
 
 def _general(head: RequestHead, target: bytes, fields: list[Field], block: bytes, options: RequestOptions) -> None:
@@ -248,7 +252,7 @@ def _checked(authority: bytes) -> bytes:
     if authority not in _good_hosts:
         if _BAD_AUTHORITY.search(authority) is not None:
             raise ProtocolError(INVALID_AUTHORITY)
-        if len(_good_hosts) >= _MEMO_STARTS:
+        if len(_good_hosts) >= _MEMO_HOSTS:
             _good_hosts.clear()
         _good_hosts.add(authority)
     return authority

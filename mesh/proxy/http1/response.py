@@ -23,6 +23,7 @@ from mesh.proxy.http1.lines import (
     split_head,
     tokens,
 )
+from mesh.proxy.http1.memory import Memory
 
 _LINE = re.compile(rb"HTTP/1\.(\d)[ \t]+(\d{3})(?:[ \t].*)?", re.S)
 _HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
@@ -53,7 +54,7 @@ class ResponseHead:
         """What others derived from this head alone; lives and dies with the memo."""
 
 
-_memo: dict[bytes, ResponseHead] = {}
+_memory: Memory[ResponseHead] = Memory(_MEMO_HEADS)
 
 
 def find_end(data: bytes) -> int:
@@ -66,13 +67,11 @@ def find_end(data: bytes) -> int:
 
 def parse(raw: bytes, max_fields: int = 100) -> ResponseHead:
     """raw: a complete head including its blank line. Raises ProtocolError."""
-    head = _memo.get(raw)
+    head = _memory.known.get(raw)
     if head is None:
         head = parse_response(raw, max_fields)
         if len(raw) <= _MEMO_HEAD_BYTES:
-            if len(_memo) >= _MEMO_HEADS:
-                del _memo[next(iter(_memo))]
-            _memo[raw] = head
+            _memory.consider(raw, head)
     return head
 
 
