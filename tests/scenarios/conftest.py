@@ -15,3 +15,11 @@ def up(tmp_path: Path) -> Iterator[Up]:
     home.mkdir()
     yield lambda *words: start(home, *words)
     stop(home)
+
+
+@pytest.fixture(scope="module")
+def up_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """The same for one mesh that all tests of a file share; each leaves it as it found it."""
+    home = tmp_path_factory.mktemp("home")
+    yield lambda *words: start(home, *words)
+    stop(home)

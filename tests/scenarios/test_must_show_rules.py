@@ -28,6 +28,20 @@ spec:
 """
 
 
+@pytest.fixture(scope="module")
+def shared(up_once: Up) -> Mesh:
+    return up_once("-f", str(ROUTES / "ab-test"))
+
+
+@pytest.fixture
+async def mesh(shared: Mesh) -> Mesh:
+    """With the scenario's own rules in force."""
+    async with HttpClient(shared.up["api"]) as client:
+        await client.patch(RouteRule, "my-app-default", patch("v1.0.0"), "default")
+    await until(shared, "v1.0.0", 2)
+    return shared
+
+
 async def versions(mesh: Mesh, **headers: str) -> dict[str, int]:
     names = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     answers = await run(Load(address=mesh.people, port=mesh.gateway_port, requests=100, headers=names))
@@ -35,8 +49,7 @@ async def versions(mesh: Mesh, **headers: str) -> dict[str, int]:
     return dict(answers.versions)
 
 
-async def test_header_cookie_and_default(up: Up) -> None:
-    mesh = up("-f", str(ROUTES / "ab-test"))
+async def test_header_cookie_and_default(mesh: Mesh) -> None:
     assert await versions(mesh) == {"v1.0.0": 100}
     assert await versions(mesh, x_api_version="v2") == {"v2.0.0": 100}
     assert await versions(mesh, x_api_version="v1") == {"v1.0.0": 100}
@@ -46,19 +59,18 @@ async def test_header_cookie_and_default(up: Up) -> None:
     assert await versions(mesh, x_api_version="v2", x_no_experiments="true") == {"v1.0.0": 100}
 
 
-async def test_precedence_wins_whatever_the_order(up: Up) -> None:
-    mesh = up("-f", str(ROUTES / "ab-test" / "service.yaml"), "-f", str(ROUTES / "ab-test" / "apps.yaml"))
+async def test_precedence_wins_whatever_the_order(mesh: Mesh) -> None:
     high = RULE.format(name="aaa", precedence=5, version="v2.0.0")
     low = RULE.format(name="zzz", precedence=4, version="v1.0.0")
-    for first, second in ((high, low), (low, high)):
-        mesh.apply_text(first)
-        mesh.apply_text(second)
-        await asyncio.sleep(2 * EFFECT_S)
-        assert await versions(mesh) == {"v2.0.0": 100}
-        mesh.cli("delete", "routerule", "aaa")
-        await asyncio.sleep(2 * EFFECT_S)
-        assert await versions(mesh) == {"v1.0.0": 100}
-        mesh.cli("delete", "routerule", "zzz")
+    async with HttpClient(mesh.up["api"]) as client:
+        for first, second in ((high, low), (low, high)):
+            mesh.apply_text(first + "---" + second)
+            await asyncio.sleep(2 * EFFECT_S)
+            assert await versions(mesh, x_api_version="v1") == {"v2.0.0": 100}
+            await client.delete(RouteRule, "aaa", "default")
+            await asyncio.sleep(2 * EFFECT_S)
+            assert await versions(mesh, x_api_version="v2") == {"v1.0.0": 100}
+            await client.delete(RouteRule, "zzz", "default")
 
 
 def patch(version: str) -> dict[str, object]:
@@ -76,9 +88,8 @@ async def until(mesh: Mesh, version: str, bound_s: float) -> float:
     raise AssertionError(f"the gateway does not answer with {version} after {bound_s} s")
 
 
-async def test_a_change_takes_effect_at_once(up: Up) -> None:
+async def test_a_change_takes_effect_at_once(mesh: Mesh) -> None:
     """From the moment the write is acknowledged, which is when `mesh apply` returns; nine of ten within the bound."""
-    mesh = up("-f", str(ROUTES / "ab-test"))
     took = []
     async with HttpClient(mesh.up["api"]) as client:
         for number in range(20):
@@ -89,14 +100,12 @@ async def test_a_change_takes_effect_at_once(up: Up) -> None:
     assert took[17] <= EFFECT_S, took
 
 
-async def test_mesh_apply_takes_effect_at_once(up: Up) -> None:
-    mesh = up("-f", str(ROUTES / "ab-test"))
+async def test_mesh_apply_takes_effect_at_once(mesh: Mesh) -> None:
     mesh.apply(ROUTES / "ab-test" / "later" / "default-v2.yaml")
     assert await until(mesh, "v2.0.0", 2) <= EFFECT_S
 
 
-async def test_fifty_changes_under_load_cost_no_request(up: Up) -> None:
-    mesh = up("-f", str(ROUTES / "ab-test"))
+async def test_fifty_changes_under_load_cost_no_request(mesh: Mesh) -> None:
     stop = asyncio.Event()
     loads = [
         asyncio.create_task(

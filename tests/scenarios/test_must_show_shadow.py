@@ -74,8 +74,12 @@ spec:
 """
 
 
-async def test_each_request_arrives_once_and_v2_never_answers(up: Up) -> None:
-    mesh = up("-f", str(ROUTES / "shadow"))
+@pytest.fixture(scope="module")
+def mesh(up_once: Up) -> Mesh:
+    return up_once("-f", str(ROUTES / "shadow"))
+
+
+async def test_each_request_arrives_once_and_v2_never_answers(mesh: Mesh) -> None:
     async with HttpClient(mesh.up["api"]) as client:
         hands = mesh.hands(client)
         before = await hands.arrived()
@@ -93,9 +97,8 @@ async def test_each_request_arrives_once_and_v2_never_answers(up: Up) -> None:
     assert after == {"v1.0.0": 500, "v2.0.0": 500}
 
 
-def test_the_copy_says_that_it_is_one(up: Up) -> None:
+def test_the_copy_says_that_it_is_one(mesh: Mesh) -> None:
     """Its Host ends in -shadow, as Envoy's does; the client's own request keeps its name."""
-    mesh = up("-f", str(ROUTES / "shadow"))
     done = mesh.curl("-H", "Host: example.test", f"{mesh.gateway}/echo")
     assert done.code == 0, done.err
     assert '"Host","example.test"' in done.out.replace(" ", "").replace("host", "Host")
@@ -144,21 +147,19 @@ async def prepare(mesh: Mesh, hands: Hands, name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("name", "options"),
     [
-        pytest.param({"latency_ms": 5000}, id="answers after five seconds"),
-        pytest.param({"error_rate": 1}, id="answers 500"),
+        pytest.param("slow", {"latency_ms": 5000}, id="answers after five seconds"),
+        pytest.param("broken", {"error_rate": 1}, id="answers 500"),
     ],
 )
-async def test_a_bad_shadow_is_not_felt(up: Up, options: dict[str, int]) -> None:
-    mesh = up("-f", str(ROUTES / "shadow" / "service.yaml"), "-f", str(ROUTES / "shadow" / "apps.yaml"))
+async def test_a_bad_shadow_is_not_felt(mesh: Mesh, name: str, options: dict[str, int]) -> None:
     async with HttpClient(mesh.up["api"]) as client:
-        await prepare(mesh, mesh.hands(client), "bad", shadow("bad", **options))
-        await judge(mesh, "bad")
+        await prepare(mesh, mesh.hands(client), name, shadow(name, **options))
+        await judge(mesh, name)
 
 
-async def test_a_killed_shadow_is_not_felt(up: Up) -> None:
-    mesh = up("-f", str(ROUTES / "shadow" / "service.yaml"), "-f", str(ROUTES / "shadow" / "apps.yaml"))
+async def test_a_killed_shadow_is_not_felt(mesh: Mesh) -> None:
     async with HttpClient(mesh.up["api"]) as client:
         hands = mesh.hands(client)
         await prepare(mesh, hands, "killed", shadow("killed"))

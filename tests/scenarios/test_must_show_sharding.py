@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from mesh.api.services import Service
 from mesh.client.http import HttpClient
 from mesh.testing.runner import keys_of
 from mesh.testing.scenario import Kv
@@ -16,6 +17,11 @@ KEYS = 1000
 HEADLESS = "kv.default.svc.cluster.local"
 
 
+@pytest.fixture(scope="module")
+def mesh(up_once: Up) -> Mesh:
+    return up_once("-f", str(ROUTES / "headless-sharding"), "-f", str(ROUTES / "blue-green"))
+
+
 def dig(mesh: Mesh, *words: str) -> list[str]:
     """Answers in short form, sorted."""
     address, port = mesh.dns
@@ -24,12 +30,9 @@ def dig(mesh: Mesh, *words: str) -> list[str]:
     return sorted(done.stdout.split("\n"))[1:]
 
 
-async def test_dig_finds_services_and_pods(up: Up) -> None:
-    mesh = up("-f", str(ROUTES / "headless-sharding"), "-f", str(ROUTES / "blue-green"))
+async def test_dig_finds_services_and_pods(mesh: Mesh) -> None:
     async with HttpClient(mesh.up["api"]) as client:
         pods = {pod.name: pod.status.pod_ip for pod in await mesh.hands(client).pods("app=kv")}
-        from mesh.api.services import Service
-
         services = (await client.list(Service)).items
     assert sorted(pods) == [f"kv-{i}" for i in range(5)]
     for transport in ("+notcp", "+tcp"):
@@ -44,8 +47,7 @@ async def test_dig_finds_services_and_pods(up: Up) -> None:
     assert dig(mesh, f"kv-7.{HEADLESS}", "A") == []
 
 
-async def test_keys_are_found_by_name(up: Up) -> None:
-    mesh = up("-f", str(ROUTES / "headless-sharding"))
+async def test_keys_are_found_by_name(mesh: Mesh) -> None:
     async with HttpClient(mesh.up["api"]) as client:
         hands = mesh.hands(client)
         put = await keys_of(hands, Kv(service="kv", put=KEYS))
@@ -65,8 +67,7 @@ async def test_keys_are_found_by_name(up: Up) -> None:
         assert (got.found, got.shards, got.twice) == (KEYS, 5, 0)
 
 
-def test_mesh_kv(up: Up) -> None:
-    mesh = up("-f", str(ROUTES / "headless-sharding"))
+def test_mesh_kv(mesh: Mesh) -> None:
     holder = mesh.cli("kv", "put", "colour", "blue")
     assert holder.code == 0, holder.err
     assert mesh.cli("kv", "get", "colour").out.strip() == "blue"

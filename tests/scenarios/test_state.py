@@ -47,10 +47,11 @@ async def test_rules_survive_a_killed_control_process(up: Up, tmp_path: Path) ->
 def test_values_of_a_store_survive(up: Up, tmp_path: Path) -> None:
     state = str(tmp_path / "state")
     mesh = up("-f", str(ROUTES / "headless-sharding"), "--state", state)
-    put = {f"key-{number}": mesh.cli("kv", "put", f"key-{number}", f"value {number}").out for number in range(5)}
+    keys = ["key-0", "key-1"]
+    for number, key in enumerate(keys):
+        assert mesh.cli("kv", "put", key, f"value {number}").code == 0
     kill_control(mesh)
 
     again = up("--state", state)
-    for number, (key, holder) in enumerate(put.items()):
+    for number, key in enumerate(keys):
         assert again.cli("kv", "get", key).out.strip() == f"value {number}"
-        assert again.cli("kv", "where", key).out.split()[0] == holder.strip()
