@@ -61,6 +61,7 @@ class GatewayWorker:
             random.Random(),
             lambda address, port: (address, port) in own,
         )
+        nodes.on_change(lambda old, new: self.kube_proxy.refresh())
 
     async def start(self) -> None:
         """Bind and take the first tables. Raises BindError."""
