@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from mesh.proxy.http1 import lines
+from mesh.proxy.http1.chunked import encode_chunk
 from mesh.proxy.http1.status import status_line
 from mesh.runtime.net import listen_stream
 
@@ -50,6 +51,13 @@ class AdminListener:
             return 404, "text/plain", f"there is no page {path}; there are:\n{known}\n".encode()
         return page(self.proxy, query)
 
+    def is_metrics(self, target: str) -> bool:
+        """Is this the page of series for Prometheus?"""
+        path, _, query = target.partition("?")
+        return path in ("/stats/prometheus", "/metrics") or (
+            path == "/stats" and "format=prometheus" in query and not self.only_metrics
+        )
+
     def close(self) -> None:
         if self.server is not None:
             self.server.close()
@@ -88,8 +96,27 @@ class AdminConnection(asyncio.Protocol):
             self._send(400, "text/plain", b"bad request\n", True, b"GET")
             return
         close = b"connection: close" in head.lower() or parts[0] == b"POST" or parts[2] == b"HTTP/1.0"
-        status, kind, body = self.listener.answer(parts[1].decode("latin-1"))
+        target = parts[1].decode("latin-1")
+        if parts[0] == b"GET" and self.listener.is_metrics(target):
+            self.listener.proxy.tasks.start(self._stream_metrics(close), "metrics page")
+            return
+        status, kind, body = self.listener.answer(target)
         self._send(status, kind, body, close, parts[0])
+
+    async def _stream_metrics(self, close: bool) -> None:
+        """The metrics piece by piece: a large page must not keep requests waiting."""
+        transport, proxy = self.transport, self.listener.proxy
+        head = f"content-type: {_PROMETHEUS}\r\ncache-control: no-cache, max-age=0\r\ntransfer-encoding: chunked\r\n"
+        transport.write(status_line(200) + head.encode() + (b"connection: close\r\n\r\n" if close else b"\r\n"))
+        for piece in proxy.metrics.render_chunks(uptime_s=proxy.uptime_s()):
+            if transport.is_closing():
+                return
+            if piece:
+                transport.write(encode_chunk(piece))
+            await asyncio.sleep(0)
+        transport.write(b"0\r\n\r\n")
+        if close:
+            transport.close()
 
     def _send(self, status: int, kind: str, body: bytes, close: bool, method: bytes) -> None:
         head = f"content-type: {kind}\r\ncache-control: no-cache, max-age=0\r\ncontent-length: {len(body)}\r\n"
@@ -139,6 +166,7 @@ def _stats(proxy: "ProxyServer", query: str) -> tuple[int, str, bytes]:
 
 
 def _prometheus(proxy: "ProxyServer", query: str) -> tuple[int, str, bytes]:
+    """Whole; listeners send the same in pieces."""
     return 200, _PROMETHEUS, proxy.metrics.render(uptime_s=proxy.uptime_s())
 
 

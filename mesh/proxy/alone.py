@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mesh.metrics.names import ENVOY_SPELLING
+from mesh.metrics.registry import ProxyMetrics
 from mesh.proxy.server import Identity, ProxyServer, Tables
 from mesh.routing.compile import compile_bootstrap
 from mesh.routing.errors import Refused
@@ -79,6 +81,7 @@ def run(config_path: str, *, drain_s: float = _DRAIN_S, access_log: bool = False
 async def _serve(data: Mapping[str, Any], config: StaticConfig, drain_s: float, access_log: bool) -> int:
     server = ProxyServer(
         identity=Identity(name=str((data.get("node") or {}).get("id", "proxy"))),
+        metrics=ProxyMetrics(spelling=ENVOY_SPELLING),
         admin=config.admin,
         access_log=_print_line if access_log else None,
         describe=lambda: {"configs": [{"@type": _DUMP, "bootstrap": data}]},

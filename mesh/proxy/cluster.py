@@ -16,6 +16,7 @@ from xxhash import xxh64_intdigest
 from mesh.balance.health import DEGRADED, HEALTHY, UNHEALTHY
 from mesh.balance.make import HASHED
 from mesh.balance.pool import Member, Pool
+from mesh.balance.subset import SubsetPools
 from mesh.proxy.ejection import Ejector
 from mesh.proxy.exchange import CONNECT_FAILED, CONNECT_TIMEOUT, Exchange
 from mesh.proxy.record import remote_of
@@ -225,6 +226,7 @@ class Cluster:
         "hosts",
         "idle_timeout_s",
         "keep_case",
+        "loop",
         "max_connections",
         "max_pending",
         "max_requests",
@@ -239,6 +241,7 @@ class Cluster:
         "rng",
         "spec",
         "stats",
+        "subsets",
         "tasks",
         "trailers",
     )
@@ -247,6 +250,7 @@ class Cluster:
         self.name: bytes = spec.name
         self.stats = stats
         self.tasks: Tasks = proxy.tasks
+        self.loop = asyncio.get_running_loop()
         self.rng: random.Random = proxy.rng
         self.bind_source = proxy.bind_source
         self.hosts: tuple[Host, ...] = ()
@@ -272,6 +276,7 @@ class Cluster:
         self.keep_case = spec.preserve_case
         self.trailers = spec.enable_trailers
         self.hashed = spec.lb_policy in HASHED
+        self.subsets = SubsetPools[Host](spec.lb_policy, spec.lb, self.rng) if spec.lb.subset_keys else None
         self.pool: Pool[Host] = Pool(spec.lb_policy, spec.lb, self.rng)
 
     def update(self, endpoints: "tuple[EndpointSpec, ...]") -> None:
@@ -300,13 +305,21 @@ class Cluster:
     def rebalance(self) -> None:
         """Tell the balancer who is in which health."""
         members = [_member(host) for host in self.hosts]
-        self.pool.update(members)
+        if self.subsets is None:
+            self.pool.update(members)
+        else:
+            self.subsets.update([(member, member.host.spec.labels) for member in members])
+            self.pool = self.subsets.everybody
         self.stats.membership_healthy = sum(member.health == HEALTHY for member in members)
         self.stats.membership_degraded = sum(member.health == DEGRADED for member in members)
 
     def pick(self, stream: "Stream") -> Host | None:
         """The endpoint for a request; None when there is none to use."""
-        pool = self.pool
+        pool: Pool[Host] | None = self.pool
+        if self.subsets is not None:
+            pool = self._subset(stream)
+        if pool is None:
+            return None
         if pool.panic:
             self.stats.lb_healthy_panic += 1
         if self.hashed:
@@ -316,7 +329,15 @@ class Cluster:
     def pick_again(self, stream: "Stream", tried: list[Host], attempts: int) -> Host | None:
         """The endpoint for a retry: one that was not tried, as far as `attempts` further draws find one."""
         value = hash_of(stream) if self.hashed else None
-        return self.pool.pick_new(value, tried, attempts) if attempts else self.pool.pick(value)
+        pool = self.pool if self.subsets is None else self._subset(stream)
+        if pool is None:
+            return None
+        return pool.pick_new(value, tried, attempts) if attempts else pool.pick(value)
+
+    def _subset(self, stream: "Stream") -> Pool[Host] | None:
+        """The endpoints that carry the labels which the route (or its weighted cluster) asks for."""
+        assert self.subsets is not None
+        return self.subsets.pool(stream.route.subset or stream.choice.subset)
 
     def pick_for_tcp(self, source_ip: str) -> Host | None:
         """The endpoint for a TCP connection."""
@@ -328,7 +349,7 @@ class Cluster:
 
     def watch_idle(self, connection: UpstreamConnection) -> None:
         """Note when a pooled connection began to idle; one timer looks after all of the cluster."""
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         connection.idle_since = loop.time()
         if self._idle_timer is None:
             self._idle_timer = loop.call_later(self.idle_timeout_s, self._sweep)
@@ -368,14 +389,13 @@ class Cluster:
 def _member(host: Host) -> Member[Host]:
     spec = host.spec
     ejected = host.monitor is not None and host.monitor.ejected_s is not None
-    key = spec.metadata.get("envoy.lb", {}).get("hash_key")
     return Member(
         host,
         UNHEALTHY if ejected else spec.health,
         spec.priority,
         spec.locality,
         spec.locality_weight,
-        key.encode() if isinstance(key, str) else None,
+        spec.hash_key,
     )
 
 

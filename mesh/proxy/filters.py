@@ -105,6 +105,7 @@ def _limit(stream: "Stream", spec: "FilterSpec", config: rate_limit.RateLimitSpe
     extra: list[tuple[bytes, bytes]] = []
     if config.response_mutation is not None:
         router.mutate_response(stream, config.response_mutation, extra)
-    failure = Failure(config.status, b"local_rate_limited", flags.RATE_LIMITED, b"local_rate_limited")
+    grpc_status = 8 if config.as_resource_exhausted else None
+    failure = Failure(config.status, b"local_rate_limited", flags.RATE_LIMITED, b"local_rate_limited", grpc_status)
     stream.fail(failure, extra, early=True)
     return False

@@ -79,17 +79,19 @@ class Forwarded:
         self.trace_forced = internal and any(name == b"x-envoy-force-trace" for name, _ in fields)
 
 
-def new_request_id(rng: random.Random) -> bytes:
-    """A random version-4 UUID as text."""
-    digits = b"%032x" % rng.getrandbits(128)
-    return b"%b-%b-4%b-%b%b-%b" % (
-        digits[:8],
-        digits[8:12],
-        digits[13:16],
-        b"89ab"[digits[16] & 3 : (digits[16] & 3) + 1],
-        digits[17:20],
-        digits[20:],
-    )
+class RequestIds:
+    """Version-4 UUIDs as text. The end counts up from a random number, so that no two of one proxy are ever equal."""
+
+    __slots__ = ("_count", "_middle", "_rng")
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._middle = b"%04x-4%03x-%04x" % (rng.getrandbits(16), rng.getrandbits(12), 0x8000 | rng.getrandbits(14))
+        self._count = rng.getrandbits(47)
+
+    def next(self) -> bytes:
+        self._count = count = self._count + 1
+        return b"%08x-%b-%012x" % (self._rng.getrandbits(32), self._middle, count)
 
 
 @lru_cache(maxsize=1)
@@ -113,7 +115,7 @@ def sidecar_fields(head: RequestHead, trust: Trust, untrusted: frozenset[bytes])
     return _without(head, _CONTROL, trust)
 
 
-def gateway_fields(head: RequestHead, trust: Trust, peer: bytes, rng: random.Random) -> list[Field]:
+def gateway_fields(head: RequestHead, trust: Trust, peer: bytes, ids: RequestIds) -> list[Field]:
     """The usual case of a gateway: an external client that claims nothing. A new list each time.
 
     peer: the client's address. (`forward` serves every other case.)
@@ -124,7 +126,7 @@ def gateway_fields(head: RequestHead, trust: Trust, peer: bytes, rng: random.Ran
         (b"x-forwarded-for", own),
         HTTP,
         (b"x-envoy-external-address", peer),
-        (b"x-request-id", new_request_id(rng)),
+        (b"x-request-id", ids.next()),
     ]
 
 
@@ -137,10 +139,10 @@ def _without(head: RequestHead, drop: frozenset[bytes], trust: Trust) -> list[Fi
     return kept
 
 
-def forward(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, rng: random.Random) -> Forwarded:
+def forward(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, ids: RequestIds) -> Forwarded:
     """The fields to route on and to send, for any listener."""
     if trust.use_remote_address:
-        return _gateway(head, trust, peer_ip, local_port, rng)
+        return _gateway(head, trust, peer_ip, local_port, ids)
     names = head.names
     internal = False
     if trust.internal_networks and b"x-forwarded-for" in names:
@@ -158,12 +160,12 @@ def forward(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, rng:
         fields.append(_INTERNAL)
     made = b""
     if trust.generate_request_id and b"x-request-id" not in names:
-        made = new_request_id(rng)
+        made = ids.next()
         fields.append((b"x-request-id", made))
     return Forwarded(fields, made, internal)
 
 
-def _gateway(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, rng: random.Random) -> Forwarded:
+def _gateway(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, ids: RequestIds) -> Forwarded:
     names = head.names
     known = _value(head.fields, b"x-forwarded-for") if b"x-forwarded-for" in names else b""
     internal = not known and _is_internal(peer_ip, trust.internal_networks)
@@ -189,7 +191,7 @@ def _gateway(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, rng
     made = b""
     has_id = b"x-request-id" in names
     if trust.generate_request_id and not (has_id and (internal or trust.preserve_external_request_id)):
-        made = new_request_id(rng)
+        made = ids.next()
         replace(fields, b"x-request-id", made)
     return Forwarded(fields, made, internal)
 

@@ -40,18 +40,22 @@ def admit(stream: "Stream") -> None:
         else:
             stream.scheme = _scheme(fields)
         if b"x-request-id" not in names and http.trust.generate_request_id:
-            fields.append((b"x-request-id", forwarding.new_request_id(http.rng)))
+            fields.append((b"x-request-id", http.ids.next()))
         stream.headers = fields
     elif http.simple_gateway and not head.expect_continue and http.claims.isdisjoint(head.names):
-        stream.headers = forwarding.gateway_fields(head, http.trust, stream.connection.peer_address, http.rng)
+        stream.headers = forwarding.gateway_fields(head, http.trust, stream.connection.peer_address, http.ids)
     else:
-        forwarded = forwarding.forward(head, http.trust, stream.peer_ip, http.port, http.rng)
+        forwarded = forwarding.forward(head, http.trust, stream.peer_ip, http.port, http.ids)
         stream.headers = forwarded.fields
         stream.internal = forwarded.internal
         if b"x-forwarded-proto" in head.names:
             stream.scheme = _scheme(forwarded.fields)
     if head.expect_continue and not http.trust.proxy_100_continue:
         stream.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if http.via:
+        stream.headers.append((b"via", http.via))
+    if http.max_stream_s:
+        stream.limit_duration(http.max_stream_s)
     idle_s = http.stream_idle_s
     if idle_s:
         stream.set_idle(idle_s)
@@ -67,6 +71,8 @@ def admit(stream: "Stream") -> None:
     stream.route = route
     if route.idle_timeout_s is not None:
         stream.set_idle(route.idle_timeout_s)
+    if route.max_stream_duration_s is not None:
+        stream.limit_duration(route.max_stream_duration_s)
     if head.upgrade and not _may_upgrade(stream):
         http.stats.downstream_rq_ws_on_non_ws_route += 1
         stream.fail(local_reply.UPGRADE_REFUSED, early=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mesh.metrics.scopes import HttpStats
 from mesh.proxy.answer import APPEND_IF_ABSENT, OVERWRITE, PASS_THROUGH
 from mesh.proxy.downstream import DownstreamConnection
-from mesh.proxy.forwarding import Trust
+from mesh.proxy.forwarding import RequestIds, Trust
 from mesh.proxy.http1.request import ALLOW, DROP, REJECT, RequestOptions, parser_for
 from mesh.proxy.local_reply import Failure
 from mesh.routing.decision import Decision
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _SERVER_MODES = {"OVERWRITE": OVERWRITE, "APPEND_IF_ABSENT": APPEND_IF_ABSENT, "PASS_THROUGH": PASS_THROUGH}
 _UNDERSCORES = {"ALLOW": ALLOW, "REJECT_REQUEST": REJECT, "DROP_HEADER": DROP}
-_INBOUND = ("inbound", "virtualInbound")
 
 LogLine = Callable[[Decision], None]
 
@@ -48,11 +47,13 @@ class HttpState:
         "has_internal",
         "headers_timeout_s",
         "idle_s",
+        "ids",
         "inbound",
         "keep_case",
         "logs",
         "max_duration_s",
         "max_requests",
+        "max_stream_s",
         "normalises",
         "parser",
         "path",
@@ -79,15 +80,17 @@ class HttpState:
         "trust",
         "untrusted",
         "upgrades",
+        "via",
     )
 
     def __init__(self, proxy: "ProxyServer", listener: "ListenerSpec", spec: "HttpSpec") -> None:
         self.proxy = proxy
         self.spec = spec
         self.port = listener.port
-        self.inbound = listener.name.startswith(_INBOUND)
+        self.inbound = listener.direction == "INBOUND"
         self.routes = spec.routes
         self.rng: random.Random = proxy.rng
+        self.ids = RequestIds(proxy.rng)
         self.stats: HttpStats = proxy.metrics.http(spec.stat_prefix)
         self.parser = parser_for(
             RequestOptions(
@@ -144,13 +147,15 @@ class HttpState:
         self.idle_s = spec.idle_timeout_s
         self.max_duration_s = spec.max_connection_duration_s
         self.max_requests = spec.max_requests_per_connection
+        self.max_stream_s = spec.max_stream_duration_s
+        self.via = spec.via
         self.drain_s = spec.drain_timeout_s
         self.delayed_close_s = spec.delayed_close_timeout_s
         self.trailers = spec.enable_trailers
         self.keep_case = spec.preserve_case
         self.suppress_envoy = spec.suppress_envoy_headers
         self.request_id_in_response = spec.always_set_request_id_in_response
-        self.careful = self.request_id_in_response or self.keep_case or self.has_internal
+        self.careful = self.request_id_in_response or self.keep_case or self.has_internal or bool(self.via)
         self.logs: tuple[LogLine, ...] = proxy.logs_for(spec.access_logs)
 
     def bucket(self, connection: DownstreamConnection, filter_spec: "FilterSpec", config: RateLimitSpec) -> TokenBucket:

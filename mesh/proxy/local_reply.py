@@ -60,6 +60,7 @@ ROUTE_TIMEOUT = Failure(504, b"upstream request timeout", flags.UPSTREAM_TIMEOUT
 TRY_TIMEOUT = Failure(504, b"upstream request timeout", flags.UPSTREAM_TIMEOUT, b"upstream_per_try_timeout", 14)
 TRY_IDLE = Failure(504, b"upstream request timeout", flags.UPSTREAM_TIMEOUT, b"upstream_per_try_idle_timeout", 14)
 IDLE_TIMEOUT = Failure(504, b"stream timeout", flags.STREAM_IDLE_TIMEOUT, b"stream_idle_timeout")
+MAX_DURATION = Failure(408, b"downstream duration timeout", flags.DURATION_TIMEOUT, b"max_duration_timeout")
 UPLOAD_IDLE = Failure(408, b"stream timeout", flags.STREAM_IDLE_TIMEOUT, b"stream_idle_timeout")
 HANDSHAKE = b"websocket_handshake_unsuccessful"
 

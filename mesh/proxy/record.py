@@ -44,6 +44,10 @@ def decision_of(stream: "Stream") -> Decision:
     decision.upstream_failure = stream.upstream_failure
     if stream.received_all:
         decision.request_done_s = stream.request_done
+    if stream.answer_started:
+        decision.response_started_s = stream.answer_started
+    if stream.upstream_local is not None:
+        decision.upstream_local = stream.upstream_local
     if stream.over:
         decision.ended_s = now
     return decision

@@ -12,6 +12,7 @@ from mesh.proxy.forwarding import replace
 from mesh.proxy.http1.lines import Field
 from mesh.proxy.http1.response import ResponseHead
 from mesh.proxy.local_reply import Failure
+from mesh.routing.request import header
 
 if TYPE_CHECKING:
     from mesh.proxy.stream import Stream
@@ -27,8 +28,7 @@ def local(stream: "Stream", failure: Failure, fields: list[Field], early: bool) 
         router.local_headers(stream, fields)
     status, fields, body = local_reply.reply_fields(failure, fields, grpc=head.grpc)
     answer.finish_fields(fields, http.server, http.server_mode)
-    if http.request_id_in_response or stream.trace_forced:
-        fields.append((b"x-request-id", stream.own_request_id()))
+    _show_request_id(stream, fields)
     minor = stream.minor()
     if minor == 0:
         close = close or not head.keep_alive
@@ -79,10 +79,18 @@ def head_of(stream: "Stream", head: ResponseHead, tail: bytes) -> bytes:
         stream.on_answer(fields)
     for cookie in stream.set_cookies:
         fields.append((b"set-cookie", cookie))
+    if http.via:
+        fields.append((b"via", http.via))
     answer.finish_fields(fields, http.server, http.server_mode)
-    if http.request_id_in_response or stream.trace_forced:
-        fields.append((b"x-request-id", stream.own_request_id()))
+    _show_request_id(stream, fields)
     return answer.write_head(head.status, fields, tail, stream.head.minor, head.case if http.keep_case else None)
+
+
+def _show_request_id(stream: "Stream", fields: list[Field]) -> None:
+    """The request's id, where the listener or an internal client wants to see it in the answer."""
+    http = stream.http
+    if http.request_id_in_response or (http.has_internal and header(stream.headers, b"x-envoy-force-trace")):
+        fields.append((b"x-request-id", header(stream.headers, b"x-request-id") or b""))
 
 
 def switch(stream: "Stream", head: ResponseHead, body: bytes, end: bool) -> None:

@@ -155,7 +155,7 @@ def wire_head(stream: "Stream") -> bytes:
         names = [(case.get(name, name), value) for name, value in stream.headers]
         start = start.replace(b"\r\nhost:", b"\r\n%b:" % case.get(b"host", b"host"), 1)
         return start + b"".join([b"%b: %b\r\n" % field for field in names]) + framing + b"\r\n"
-    return start + b"".join([b"%b: %b\r\n" % field for field in stream.headers]) + framing + b"\r\n"
+    return start + b"\r\n".join([b": ".join(field) for field in stream.headers]) + b"\r\n" + framing + b"\r\n"
 
 
 # --- attempts ---------------------------------------------------------------------------------------------------
@@ -203,6 +203,9 @@ def repeat(stream: "Stream", host: "Host | None") -> None:
 def send(stream: "Stream", connection: "UpstreamConnection") -> None:
     """A connection is there: write the head and what has arrived of the body."""
     stream.upstream = connection
+    if stream.http.logs:
+        local = connection.transport.get_extra_info("sockname")
+        stream.upstream_local = (local[0], local[1]) if local else None
     data = wire_head(stream)
     held = stream.held
     done = stream.received_all

@@ -34,6 +34,7 @@ class Stream(Request):
     """One request of one client."""
 
     __slots__ = (
+        "answer_started",
         "answered",
         "attempts",
         "bytes_received",
@@ -42,6 +43,7 @@ class Stream(Request):
         "cluster",
         "connection",
         "details",
+        "end_deadline",
         "faulted",
         "flags",
         "hash_value",
@@ -77,6 +79,7 @@ class Stream(Request):
         "upgrade",
         "upstream",
         "upstream_failure",
+        "upstream_local",
     )
 
     def __init__(self, connection: "DownstreamConnection", http: "HttpState", head: RequestHead) -> None:
@@ -101,6 +104,7 @@ class Stream(Request):
         self.upstream: UpstreamConnection | None = None
         self.started = monotonic()
         self.request_done = 0.0
+        self.answer_started = 0.0
         self.received_all = False
         self.sent_all = False
         self.answered = False
@@ -121,6 +125,7 @@ class Stream(Request):
         self.flags = b""
         self.details = b""
         self.upstream_failure = b""
+        self.upstream_local: tuple[str, int] | None = None
         self.bytes_received = 0
         self.bytes_sent = 0
         self.timeout_s: float = 0.0
@@ -129,6 +134,7 @@ class Stream(Request):
         self.try_deadline = 0.0
         self.try_idle_s = 0.0
         self.request_deadline = 0.0
+        self.end_deadline = 0.0
         self.idle_s = 0.0
         self.last_moved = 0.0
         self.retry_state: Any = None
@@ -346,6 +352,8 @@ class Stream(Request):
     def route_first_byte(self, head: ResponseHead) -> None:
         """The answer has begun: this attempt is final."""
         self.status = head.status
+        if self.http.logs:
+            self.answer_started = monotonic()
         if self.retry_state is not None:
             retries.forget(self)
         self.try_deadline = 0.0
@@ -367,11 +375,16 @@ class Stream(Request):
             self.last_moved = self.connection.loop.time()
             self.connection.arm(self.last_moved + idle_s)
 
+    def limit_duration(self, limit_s: float) -> None:
+        """End the stream, whatever it does, when it has lasted so long; 0: never."""
+        self.end_deadline = self._deadline(limit_s) if limit_s else 0.0
+
     def next_deadline(self) -> float:
         """The earliest moment at which the clock matters; 0 when it does not."""
         idle_s = min([s for s in (self.idle_s, self.try_idle_s) if s], default=0.0)
         idle = self.last_moved + idle_s if idle_s else 0.0
-        pending = [at for at in (self.route_deadline, self.try_deadline, self.request_deadline, idle) if at]
+        times = (self.route_deadline, self.try_deadline, self.request_deadline, self.end_deadline, idle)
+        pending = [at for at in times if at]
         return min(pending) if pending else 0.0
 
     def look_at_clock(self, now: float) -> None:
@@ -391,6 +404,9 @@ class Stream(Request):
             self.idle_s = 0.0
             self.http.stats.downstream_rq_idle_timeout += 1
             self.fail(local_reply.IDLE_TIMEOUT if self.received_all else local_reply.UPLOAD_IDLE)
+        elif self.end_deadline and now >= self.end_deadline:
+            self.end_deadline = 0.0
+            self.fail(local_reply.MAX_DURATION)
         elif self.request_deadline and now >= self.request_deadline:
             self.request_deadline = 0.0
             self.http.stats.downstream_rq_timeout += 1
@@ -432,13 +448,3 @@ class Stream(Request):
         """The connection ends with this request: the client said so, the proxy stops, or it has carried enough."""
         limit = self.http.max_requests
         return self.head.close or self.connection.listener.leaving or (limit > 0 and self.connection.requests >= limit)
-
-    @property
-    def trace_forced(self) -> bool:
-        return self.http.has_internal and any(name == b"x-envoy-force-trace" for name, _ in self.headers)
-
-    def own_request_id(self) -> bytes:
-        for name, value in self.headers:
-            if name == b"x-request-id":
-                return value
-        return b""

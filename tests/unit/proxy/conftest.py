@@ -78,7 +78,7 @@ class World:
         cluster: dict[str, Any] | None = None,
         filters: list[dict[str, Any]] | None = None,
         port: int = 0,
-        name: str = "listener",
+        direction: str = "UNSPECIFIED",
     ) -> Tables:
         """Compiled tables: one listener, these routes under every host, clusters as name -> ports."""
         router = {"name": "router", "typed_config": {"@type": _FILTERS + "http.router.v3.Router"}}
@@ -94,7 +94,8 @@ class World:
             "static_resources": {
                 "listeners": [
                     {
-                        "name": name,
+                        "name": "listener",
+                        "traffic_direction": direction,
                         "address": _address("127.0.0.1", port),
                         "filter_chains": [{"filters": [{"name": "hcm", "typed_config": manager}]}],
                     }

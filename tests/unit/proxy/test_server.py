@@ -83,7 +83,7 @@ async def test_an_address_in_use_leaves_everything_as_it_was(world: World) -> No
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(BindError, match=f"127.0.0.1:{port}"):
-            await proxy.apply(world.tables([to("up")], {}, port=port))
+            await proxy.apply(world.tables([to("up")], {"up": [origin.port]}, port=port))
     assert proxy.tables is before
     assert (await (await world.connect(proxy)).get())[0] == 200
 
@@ -143,9 +143,9 @@ async def test_connections_to_endpoints_leave_from_the_pods_address(world: World
 async def test_requests_are_counted_for_both_reporters(world: World) -> None:
     origin = await world.origin("up")
     caller = Workload(workload="caller", namespace="default")
-    for name, reporter, peer in (("outbound", "source", Workload()), ("inbound_8080", "destination", caller)):
-        tables = world.tables([to("up")], {"up": [origin.port]}, name=name)
-        proxy = await world.proxy(tables, identity=Identity(name=name), peers=lambda ip: caller)
+    for direction, reporter, peer in (("OUTBOUND", "source", Workload()), ("INBOUND", "destination", caller)):
+        tables = world.tables([to("up")], {"up": [origin.port]}, direction=direction)
+        proxy = await world.proxy(tables, identity=Identity(name=direction), peers=lambda ip: caller)
         client = await world.connect(proxy)
         for _ in range(3):
             await client.get()
