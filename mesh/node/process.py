@@ -39,8 +39,8 @@ def _prctl() -> Callable[[int, int], int] | None:
 _PRCTL = _prctl()
 
 
-def _die_with_parent(parent: int) -> None:
-    """Runs in the child between fork and exec."""
+def die_with_parent(parent: int) -> None:
+    """End with the node process. Runs in the child between fork and exec."""
     if _PRCTL is not None:
         _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -72,7 +72,7 @@ class Program:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    preexec_fn=lambda: _die_with_parent(parent),
+                    preexec_fn=lambda: die_with_parent(parent),
                 )
             except (OSError, ValueError) as error:
                 raise BadSetting(f"command {command[0]!r}: {getattr(error, 'strerror', None) or error}") from error
