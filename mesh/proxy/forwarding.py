@@ -69,14 +69,13 @@ class Trust:
 class Forwarded:
     """The outcome for one request."""
 
-    __slots__ = ("fields", "internal", "request_id", "trace_forced")
+    __slots__ = ("fields", "internal", "request_id")
 
     def __init__(self, fields: list[Field], request_id: bytes, internal: bool) -> None:
         self.fields = fields
         self.request_id = request_id
         """The id that was made for it; empty when it came with one."""
         self.internal = internal
-        self.trace_forced = internal and any(name == b"x-envoy-force-trace" for name, _ in fields)
 
 
 class RequestIds:
@@ -131,8 +130,10 @@ def gateway_fields(head: RequestHead, trust: Trust, peer: bytes, ids: RequestIds
 
 
 def _without(head: RequestHead, drop: frozenset[bytes], trust: Trust) -> list[Field]:
-    kept = [field for field in head.fields if field[0] not in drop]
-    if not trust.forward_client_cert:
+    """A new list of the fields whose names are not in `drop`, nor taken by what the listener does itself."""
+    names = head.names
+    kept = head.fields.copy() if drop.isdisjoint(names) else [field for field in head.fields if field[0] not in drop]
+    if b"x-forwarded-client-cert" in names and not trust.forward_client_cert:
         kept = [field for field in kept if field[0] != b"x-forwarded-client-cert"]
     if head.expect_continue and not trust.proxy_100_continue:
         kept = [field for field in kept if field[0] != b"expect"]
@@ -171,28 +172,29 @@ def _gateway(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, ids
     internal = not known and _is_internal(peer_ip, trust.internal_networks)
     fields = _without(head, frozenset((b"x-envoy-internal",)) if internal else _EDGE, trust)
     peer = peer_ip.encode()
+    # In the order in which missing ones are added; those that the client sent keep their place.
+    said: dict[bytes, bytes] = {}
     if not trust.skip_xff_append:
         own = node_address() if peer == b"127.0.0.1" else peer
-        replace(fields, b"x-forwarded-for", known + b"," + own if known else own)
+        said[b"x-forwarded-for"] = known + b"," + own if known else own
     if not (trust.xff_num_trusted_hops and b"x-forwarded-proto" in names):
-        replace(fields, b"x-forwarded-proto", b"http")
+        said[b"x-forwarded-proto"] = b"http"
     if trust.append_x_forwarded_port:
-        replace(fields, b"x-forwarded-port", b"%d" % local_port)
+        said[b"x-forwarded-port"] = b"%d" % local_port
     if internal:
-        fields.append(_INTERNAL)
+        said[b"x-envoy-internal"] = b"true"
     else:
-        hops = known.split(b",") if known else []
+        hops = known.split(b",") if known and trust.xff_num_trusted_hops else []
         trusted = trust.xff_num_trusted_hops
-        replace(
-            fields,
-            b"x-envoy-external-address",
-            hops[-trusted].strip() if trusted and len(hops) >= trusted else peer,
-        )
+        said[b"x-envoy-external-address"] = hops[-trusted].strip() if trusted and len(hops) >= trusted else peer
     made = b""
-    has_id = b"x-request-id" in names
-    if trust.generate_request_id and not (has_id and (internal or trust.preserve_external_request_id)):
-        made = ids.next()
-        replace(fields, b"x-request-id", made)
+    if trust.generate_request_id and not (
+        b"x-request-id" in names and (internal or trust.preserve_external_request_id)
+    ):
+        made = said[b"x-request-id"] = ids.next()
+    if not names.isdisjoint(said):
+        fields = [(name, said.pop(name)) if name in said else (name, value) for name, value in fields]
+    fields.extend(said.items())
     return Forwarded(fields, made, internal)
 
 
