@@ -113,6 +113,7 @@ async def test_garbage_is_no_answer() -> None:
         writer.write(b"SSH-2.0-door\r\n\r\n")
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         answers = await run(Load(address="127.0.0.1", port=server.sockets[0].getsockname()[1], requests=1))
@@ -125,6 +126,7 @@ async def test_an_answer_that_ends_with_the_connection() -> None:
         writer.write(b"HTTP/1.0 200 OK\r\n\r\nHost: a, Version: v1.0.0\n")
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         answers = await run(Load(address="127.0.0.1", port=server.sockets[0].getsockname()[1], requests=3))
@@ -137,6 +139,7 @@ async def test_a_short_answer_is_a_reset() -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nHost: a, Version: v1.0.0\n")
         await writer.drain()
         writer.close()
+        await writer.wait_closed()
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         answers = await run(Load(address="127.0.0.1", port=server.sockets[0].getsockname()[1], requests=1))
