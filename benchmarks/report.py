@@ -17,6 +17,9 @@ from benchmarks.load import CONNECTIONS, Seen
 LIMITS = {"envoy": 1.0, "aiohttp": 0.35}
 """CPU per request of mesh proxy, as a part of the peer's: at most this."""
 
+BUSY_LOAD = 0.5
+"""Above this load before the start the figures are marked as doubtful."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -60,7 +63,7 @@ class Verdict:
 
     def line(self) -> str:
         word = "kept" if self.kept else "MISSED" if self.promised else "over, but not promised"
-        return f"{word}: {self.case}: CPU per request {self.ratio:.2f} of {self.peer}'s (at most {self.limit:.2f})"
+        return f"{word}: {self.case}: CPU per request {self.ratio:.3f} of {self.peer}'s (at most {self.limit:.2f})"
 
 
 def figures(runs: Sequence[Run], ours: Sequence[Run]) -> Figures:
@@ -157,6 +160,8 @@ def _machine(facts: Facts) -> list[str]:
         f"client: {facts.generator}; backends: {facts.backend}",
         "resident memory at the end: " + ", ".join(f"{name} {size:.0f} MB" for name, size in facts.memory_mb.items()),
     ]
+    if facts.load_before > BUSY_LOAD:
+        lines.append("**the machine had other work to do: measure again when it is quiet**")
     if facts.absent:
         lines.append(f"not measured: {', '.join(facts.absent)}")
     return lines
