@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MAKEFLAGS += --no-print-directory
 
-.PHONY: setup format check test live bench demo lock clean help
+.PHONY: setup format check static unit test live bench demo lock clean help
 
 help:
 	@echo "make demo    run the canary: 1,000 requests, expected beside seen"
@@ -34,15 +34,22 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format mesh tests benchmarks
 	$(BIN)/ruff check --fix mesh tests benchmarks
 
+# Lint and types on one core, unit tests on the other.
 check: $(VENV)/.dev
+	@$(MAKE) -j2 --output-sync=target static unit
+
+static: $(VENV)/.dev
 	$(BIN)/ruff format --check mesh tests benchmarks
 	$(BIN)/ruff check mesh tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -q tests/unit tests/properties
 
-test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q tests
+# Tests that start whole meshes and measure them come after the others, with the machine to themselves.
+test: unit
+	$(BIN)/python -m pytest -q tests/differential tests/live tests/scenarios
 
 live: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m live tests
