@@ -49,6 +49,7 @@ class NodeStatus(Model):
     capacity: dict[str, str] | None = None
     allocatable: dict[str, str] | None = None
     node_info: dict[str, str] | None = None
+    daemon_endpoints: dict[str, Any] | None = None
     phase: str | None = None
 
 

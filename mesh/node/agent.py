@@ -11,6 +11,7 @@ from mesh.node.address_pool import AddressPool, NodeFull
 from mesh.node.addresses import PODS_PER_NODE, Plan
 from mesh.node.events import Recorder
 from mesh.node.images import ImageTable
+from mesh.node.kubelet.server import KubeletServer
 from mesh.node.pod import Host, PodSettings, PodWorker, SidecarFactory, meshed
 from mesh.node.registration import Registration
 from mesh.node.status_writer import StatusWriter
@@ -41,6 +42,7 @@ class NodeAgent:
         self.tasks = Tasks(node_name)
         node_dir = state_dir / "nodes" / node_name
         self.log_dir = node_dir / "logs"
+        self._kubelet = KubeletServer(plan.node(index), lambda: self._workers.values(), clock)
         self._registration = Registration(client, node_name, index, plan, clock)
         self._host = Host(
             client=client,
@@ -64,6 +66,8 @@ class NodeAgent:
 
     async def start(self) -> None:
         """Register, and begin to follow the pods bound here. Returns when the first list of them is known."""
+        await self._kubelet.start()
+        self._registration.kubelet_port = self._kubelet.port
         await self._registration.register()
         self._host.recorder.start(self.tasks)
         self._host.statuses.start(self.tasks)
@@ -80,6 +84,7 @@ class NodeAgent:
 
     async def stop(self) -> None:
         """End every pod at once; nothing is written, as when a machine is switched off."""
+        await self._kubelet.close()
         await asyncio.gather(*(worker.kill() for worker in list(self._workers.values())))
         await self.tasks.close()
 

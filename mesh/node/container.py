@@ -17,6 +17,7 @@ from mesh.node.apps.context import AppContext, BadSetting
 from mesh.node.apps.serving import Listening
 from mesh.node.backoff import Backoff
 from mesh.node.images import Image
+from mesh.node.kubelet.journal import Journal
 from mesh.node.prober import Prober
 from mesh.node.process import CommandNotFound, Program
 from mesh.node.volumes import Volumes
@@ -56,6 +57,7 @@ class RunningContainer:
     ) -> None:  # fmt: skip
         self.pod, self.container, self.image, self.place = pod, container, image, place
         self.facts = status.ContainerFacts(container)
+        self.journal = Journal(place.log_dir / f"{pod.namespace}_{pod.name}_{container.name}.log", place.clock)
         self._backoff, self._tell, self._changed = backoff, tell, changed
         self._work: Work | None = None
         self._probers: list[Prober] = []
@@ -96,9 +98,12 @@ class RunningContainer:
         if failed is not None:
             return failed
         assert self._work is not None
-        code = await self._work.wait()
-        self._stop_probers()
-        await self._work.stop(0.0)  # what ended by itself may have left something behind
+        try:
+            code = await self._work.wait()
+            self._stop_probers()
+            await self._work.stop(0.0)  # what ended by itself may have left something behind
+        finally:
+            self.journal.end()
         self._work = None
         return lifecycle.Exited(code)
 
@@ -130,6 +135,7 @@ class RunningContainer:
 
     def _failed(self, reason: str, message: str) -> lifecycle.StartFailed:
         self._tell("Failed", message, True)
+        self.journal.end()
         return lifecycle.StartFailed(reason, message)
 
     async def _launch(self) -> Work:
@@ -141,11 +147,10 @@ class RunningContainer:
         directory = next(iter(volumes.values()), place.volumes.scratch(pod, container))
         if self.image.command:
             words = [*self.image.command, *args]
-            log_path = place.log_dir / f"{pod.namespace}_{pod.name}_{container.name}.log"
             given = environment.program_env(
                 pod, address=place.address, ports=ports, pod_ip=place.pod_ip, proxy=place.proxy, volumes=volumes
             )
-            return await Program.start(words, {**given, **env}, log_path)
+            return await Program.start(words, {**given, **env}, self.journal.begin_file())
         ports = self.image.ports(ports, args)
         context = AppContext(
             pod_name=pod.name,
@@ -161,7 +166,8 @@ class RunningContainer:
             labels=pod.metadata.label_map,
             args=args,
         )
-        return await Listening.open(self.image.build(env, context), place.address, ports)
+        app = self.image.build(env, context)
+        return await Listening.open(app, place.address, ports, self.journal.begin_memory())
 
     # Probes: startup first; readiness and liveness once it has started.
 

@@ -15,6 +15,7 @@ from mesh.runtime.clock import Clock, rfc3339, rfc3339_micro
 
 log = logging.getLogger("mesh.node")
 HEARTBEAT_S = 1.0
+KUBELET_PORT = 10250
 MISSED_S = 2.5
 """After a longer gap between two heartbeats the node counts as newly ready."""
 _FIRST_AGAIN_S, _LAST_AGAIN_S = 0.05, 1.0
@@ -26,6 +27,8 @@ class Registration:
     def __init__(self, client: Client, name: str, index: int, plan: Plan, clock: Clock) -> None:
         self._client, self._name, self._index, self._plan, self._clock = client, name, index, plan, clock
         self._since = rfc3339(clock.wall())
+        self.kubelet_port = KUBELET_PORT
+        """Where the node answers for its pods; to be set before it registers."""
 
     async def register(self) -> None:
         """Be known to the API; waits until it answers."""
@@ -100,6 +103,7 @@ class Registration:
                 ],
                 capacity=capacity,
                 allocatable=dict(capacity),
+                daemon_endpoints={"kubeletEndpoint": {"Port": self.kubelet_port}},
                 conditions=[NodeCondition.model_validate(self._ready())],
                 node_info={
                     "architecture": arch,

@@ -6,9 +6,12 @@ A handler is one coroutine from request to answer; it is served by aiohttp's low
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from aiohttp import web
 
+from mesh.node.kubelet.journal import MemoryRun
+from mesh.node.kubelet.request_log import RequestLog
 from mesh.runtime.net import listening_socket
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -26,13 +29,16 @@ class Listening:
         self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def open(cls, app: Servable, address: str, ports: Iterable[int]) -> "Listening":
-        """Bind every port. Raises BindError; nothing stays bound then."""
+    async def open(
+        cls, app: Servable, address: str, ports: Iterable[int], said: MemoryRun | None = None
+    ) -> "Listening":
+        """Bind every port. Raises BindError; nothing stays bound then. said: where its requests are remembered."""
         runner: web.BaseRunner
+        logged: dict[str, Any] = {"access_log": said, "access_log_class": RequestLog}
         if isinstance(app, web.Application):
-            runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSE_S)
+            runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_CLOSE_S, **logged)
         else:
-            server = web.Server(app, access_log=None)
+            server = web.Server(app, **logged)
             runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_CLOSE_S)
         await runner.setup()
         try:
@@ -41,6 +47,8 @@ class Listening:
         except BaseException:
             await runner.cleanup()
             raise
+        if said is not None:
+            said.say("listening on", *(f"{address}:{port}" for port in ports))
         return cls(runner)
 
     async def wait(self) -> int:
