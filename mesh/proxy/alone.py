@@ -91,8 +91,8 @@ async def _serve(data: Mapping[str, Any], config: StaticConfig, drain_s: float, 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        await server.apply(Tables(listeners=config.listeners, clusters=config.clusters, endpoints=config.endpoints))
         await server.start()
+        await server.apply(Tables(listeners=config.listeners, clusters=config.clusters, endpoints=config.endpoints))
         # What is loaded now stays: the collector need not look at it again while requests come and go.
         gc.collect()
         gc.freeze()

@@ -239,6 +239,7 @@ class Cluster:
         "requests",
         "retries",
         "rng",
+        "sender",
         "spec",
         "stats",
         "subsets",
@@ -253,6 +254,7 @@ class Cluster:
         self.loop = asyncio.get_running_loop()
         self.rng: random.Random = proxy.rng
         self.bind_source = proxy.bind_source
+        self.sender = proxy.sender
         self.hosts: tuple[Host, ...] = ()
         self.connections = 0
         self.pending = 0

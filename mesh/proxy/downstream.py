@@ -39,9 +39,11 @@ class DownstreamConnection(asyncio.Protocol):
         "_more_came",
         "_paused",
         "_reading",
+        "_sender",
         "_state",
         "_timer",
         "_timer_at",
+        "_unsent",
         "_writable",
         "draining",
         "listener",
@@ -60,6 +62,8 @@ class DownstreamConnection(asyncio.Protocol):
     def __init__(self, listener: "HttpListener") -> None:
         self.listener = listener
         self.loop = listener.loop
+        self._sender = listener.proxy.sender
+        self._unsent = b""
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.peer: tuple[str, int] = ("", 0)
         self.peer_ip = ""
@@ -251,16 +255,30 @@ class DownstreamConnection(asyncio.Protocol):
         if not begun:
             _, fields, body = local_reply.reply_fields(failure, [], grpc=False)
             tail = local_reply.date_line() + http.server_line + b"connection: close\r\n"
-            self.transport.write(
-                local_reply.serialise(failure.status, fields, body, minor=1, head_only=False, tail=tail)
-            )
+            self.write(local_reply.serialise(failure.status, fields, body, minor=1, head_only=False, tail=tail))
             self.listener.count_refusal(self, failure)
         self.close_later()
 
     # --- what a stream asks of its connection ---------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        self.transport.write(data)
+        """Send bytes to the client, at the end of the loop's round."""
+        if self._unsent:
+            self._unsent += data
+        else:
+            self._unsent = data
+            self._sender.send_soon(self)
+
+    def flush(self) -> None:
+        """Send what waits for the end of the round."""
+        data, self._unsent = self._unsent, b""
+        if data and self._state != _CLOSED:
+            self.transport.write(data)
+
+    def _close(self) -> None:
+        """Close behind the last byte."""
+        self.flush()
+        self.transport.close()
 
     @property
     def writable(self) -> bool:
@@ -290,7 +308,7 @@ class DownstreamConnection(asyncio.Protocol):
                 self.close_later()
             else:
                 self._state = _CLOSING
-                self.transport.close()
+                self._close()
             return
         if self._paused:
             self.resume()
@@ -311,7 +329,7 @@ class DownstreamConnection(asyncio.Protocol):
         self._state = _CLOSING
         delay = self.listener.http.delayed_close_s
         if delay <= 0:
-            self.transport.close()
+            self._close()
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -326,13 +344,13 @@ class DownstreamConnection(asyncio.Protocol):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.transport.abort()
                 return
-        self.transport.close()
+        self._close()
 
     def shut_down(self) -> None:
         """Close at once if nothing is under way; else after the present answer."""
         if self.stream is None and self._state == _OPEN:
             self._state = _CLOSING
-            self.transport.close()
+            self._close()
 
     def abort(self) -> None:
         self.transport.abort()
@@ -381,7 +399,7 @@ class DownstreamConnection(asyncio.Protocol):
             self.listener.http.stats.downstream_cx_idle_timeout += 1
             if self.requests == 0:
                 self._state = _CLOSING
-                self.transport.close()
+                self._close()
             else:
                 self._start_draining(now)
         if self._state != _OPEN:
@@ -417,6 +435,6 @@ class DownstreamConnection(asyncio.Protocol):
         failure = local_reply.HEADERS_LATE
         _, fields, body = local_reply.reply_fields(failure, [], grpc=False)
         tail = local_reply.date_line() + http.server_line + b"connection: close\r\n"
-        self.transport.write(local_reply.serialise(failure.status, fields, body, minor=1, head_only=False, tail=tail))
+        self.write(local_reply.serialise(failure.status, fields, body, minor=1, head_only=False, tail=tail))
         self.listener.count_refusal(self, failure)
         self.close_later()

@@ -17,6 +17,7 @@ from mesh.proxy.access_log import LogSink, lines_of
 from mesh.proxy.admin import AdminListener
 from mesh.proxy.cluster import Cluster
 from mesh.proxy.listener import HttpListener, LogLine
+from mesh.proxy.sender import Sender
 from mesh.proxy.tcp import TcpListener
 from mesh.routing.spec import AccessLogSpec, ClusterSpec, EndpointSpec, ListenerSpec
 from mesh.runtime.clock import Clock, SystemClock
@@ -63,6 +64,7 @@ class ProxyServer:
         "metrics",
         "peers",
         "rng",
+        "sender",
         "started_s",
         "tables",
         "tasks",
@@ -97,6 +99,7 @@ class ProxyServer:
         self.tables = Tables()
         self.clusters: dict[bytes, Cluster] = {}
         self.listeners: dict[Address, HttpListener | TcpListener] = {}
+        self.sender: Sender
         self.draining = False
         self.started_s = 0.0
         self._log_sinks: dict[str, LogSink] = {}
@@ -111,6 +114,7 @@ class ProxyServer:
     async def start(self) -> None:
         """Bind the admin pages. Raises BindError."""
         self.started_s = self.clock.now()
+        self.sender = Sender(asyncio.get_running_loop())
         bound: list[AdminListener] = []
         try:
             for page in self._pages:

@@ -31,6 +31,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_left",
         "_paused",
         "_state",
+        "_unsent",
         "closed",
         "exchange",
         "host",
@@ -47,6 +48,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.closed = False
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._state = _HEAD
+        self._unsent = b""
         self._buffer = b""
         self._left = 0
         self._paused = False
@@ -59,11 +61,21 @@ class UpstreamConnection(asyncio.Protocol):
         """Send the head (and whatever body goes with it) of a new request."""
         self.exchange = exchange
         self.requests += 1
-        self.transport.write(data)
+        self._unsent = data
+        self.host.cluster.sender.send_soon(self)
 
     def write(self, data: bytes) -> None:
         """More bytes of the same request."""
-        self.transport.write(data)
+        if self._unsent:
+            self._unsent += data
+        else:
+            self.transport.write(data)
+
+    def flush(self) -> None:
+        """Send what `begin` left for the end of the loop's round."""
+        data, self._unsent = self._unsent, b""
+        if data and not self.closed:
+            self.transport.write(data)
 
     def pause(self) -> None:
         """The client is slower than the endpoint."""

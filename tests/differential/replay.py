@@ -42,7 +42,12 @@ def envoy_command() -> list[str] | None:
 
 
 def replay(
-    command: Sequence[str], cases: list[dict[str, Any]], data: dict[str, Any], folder: Path, block: int = 0
+    command: Sequence[str],
+    cases: list[dict[str, Any]],
+    data: dict[str, Any],
+    folder: Path,
+    block: int = 0,
+    chances: int = 2,
 ) -> dict[str, list[str]]:
     """id -> differences (none: as recorded), for every case."""
     plans = plan(cases, data, block)
@@ -53,7 +58,7 @@ def replay(
         process = subprocess.Popen([*command, str(config)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
         _wait_until_ready(process, admin, folder / f"proxy{block}.log")
-        return asyncio.run(_run(plans))
+        results = asyncio.run(_run(plans))
     finally:
         process.terminate()
         try:
@@ -61,6 +66,11 @@ def replay(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(5)
+    # A busy machine can spoil what depends on milliseconds; such cases get another chance with the machine to themselves.
+    late = [case for case in cases if case.get("timing") and results[case["id"]]]
+    if late and chances:
+        results.update(replay(command, late, data, folder, block, chances - 1))
+    return results
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", admin: tuple[str, int], log: Path) -> None:
