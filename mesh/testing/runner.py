@@ -85,7 +85,7 @@ class Player:
 
     async def step(self, step: Step) -> StepResult:
         """Take one step; what stops it becomes a failed check named `step`."""
-        self.progress(step.name or _label(step))
+        self.progress(name_of(step))
         begin = time.monotonic()
         try:
             seen = await self._verbs()[step.verb](step)
@@ -93,7 +93,7 @@ class Player:
             text = str(error) or type(error).__name__
             seen = _Seen(checks=[Check("step", _label(step), "could not be taken", Outcome.FAIL, text)])
         return StepResult(
-            name=step.name or _label(step),
+            name=name_of(step),
             verb=step.verb,
             at_s=begin - self.begin,
             took_s=time.monotonic() - begin,
@@ -275,6 +275,11 @@ async def _held(resolver: Resolver, kv: Kv) -> dict[str, set[str]]:
     return held
 
 
+def name_of(step: Step) -> str:
+    """Its own name, or what it does."""
+    return step.name or _label(step)
+
+
 def _label(step: Step) -> str:
     verb = step.verb
     value = getattr(step, verb)
@@ -285,5 +290,11 @@ def _label(step: Step) -> str:
             return f"apply {', '.join(value)}"
         case "patch" | "delete" | "scale":
             return f"{verb} {value.kind}/{value.name}"
+        case "wait":
+            return f"wait for {value.version or f'{value.count} pods {value.pods}'}"
+        case "kill":
+            return f"kill {value.pods or value.node or f'the node of {value.node_of}'}"
+        case "kv":
+            return f"put {value.put} keys" if value.put else f"get {value.get} keys"
         case _:
             return verb

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from mesh.api.errors import NotFound
 from mesh.testing.report import flat
-from mesh.testing.runner import Player, StepResult
-from mesh.testing.scenario import Scenario
+from mesh.testing.runner import Player, StepResult, name_of
+from mesh.testing.scenario import Scenario, Step
 from mesh.testing.verdict import Outcome
 from mesh.testing.world import Hands, StepError, World
 
@@ -124,6 +124,27 @@ async def test_an_error_of_the_api_is_told(site: Site) -> None:
     )
     assert site.deleted == ["web"]
     assert results[1].checks[0].why == 'services "missing" not found'
+
+
+@pytest.mark.parametrize(
+    ("step", "label"),
+    [
+        pytest.param({"name": "mine", "pause": 1}, "mine", id="its own name"),
+        pytest.param({"pause": 0.5}, "pause 0.5 s", id="pause"),
+        pytest.param({"send": {"requests": 1}}, "send", id="send"),
+        pytest.param({"apply": ["a.yaml", "b.yaml"]}, "apply a.yaml, b.yaml", id="apply"),
+        pytest.param({"delete": {"kind": "Service", "name": "x"}}, "delete Service/x", id="delete"),
+        pytest.param({"wait": {"version": "v2"}}, "wait for v2", id="waiting for a version"),
+        pytest.param({"wait": {"pods": "app=a", "count": 2}}, "wait for 2 pods app=a", id="waiting for pods"),
+        pytest.param({"kill": {"pods": "app=a"}}, "kill app=a", id="killing pods"),
+        pytest.param({"kill": {"node": "node-1"}}, "kill node-1", id="killing a node"),
+        pytest.param({"kill": {"node_of": "app=a"}}, "kill the node of app=a", id="killing somebody's node"),
+        pytest.param({"kv": {"service": "kv", "put": 9}}, "put 9 keys", id="putting keys"),
+        pytest.param({"kv": {"service": "kv", "get": 9}}, "get 9 keys", id="getting keys"),
+    ],
+)
+def test_steps_have_names(step: dict[str, Any], label: str) -> None:
+    assert name_of(Step.model_validate(step)) == label
 
 
 async def test_progress_names_the_steps(site: Site) -> None:
