@@ -19,6 +19,8 @@ from mesh.client.base import MERGE_PATCH, ListResult, WatchEvent
 from mesh.store import Record
 
 T = TypeVar("T", bound=Object)
+_WHOLE = ("", "status")
+"""What a patch may be of for its result to be an ordinary update."""
 
 
 class LocalClient:
@@ -67,7 +69,12 @@ class LocalClient:
         await self._take_turns()
         kind = scheme.kind_of(cls)
         change = apply_patch(kind, content_type, patch)
-        return _model(cls, self._registry.patch(kind, namespace or "", name, change, subresource=subresource))
+        if subresource not in _WHOLE:
+            return _model(cls, self._registry.patch(kind, namespace or "", name, change, subresource=subresource))
+        # As `Registry.patch`, but the change is this program's own: its shape needs no check.
+        old = self._registry.get(kind, namespace or "", name)
+        write = self._registry.update_status if subresource else self._registry.update
+        return _model(cls, write(kind, change(old.load()), old.namespace, name, trusted=True))
 
     async def delete(
         self,

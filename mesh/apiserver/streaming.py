@@ -15,6 +15,7 @@ from mesh.apiserver.respond import JSON_TYPE, Form
 from mesh.apiserver.watch import Scope, Watcher
 
 BOOKMARK_EVERY_S = 60.0
+GATHER_S = 0.01
 _LONGEST_S = 2400.0
 
 
@@ -68,6 +69,8 @@ async def _follow(
                 lines.append(form.event(change.type, change.record, wall_s, not started))
                 started = True
             await response.write(b"".join(lines))
+            # News that comes alone goes out at once; what follows closely goes together.
+            await asyncio.sleep(GATHER_S)
         now = registry.clock.now()
         if now >= deadline or (bookmarks and now >= next_bookmark):
             if bookmarks:

@@ -36,11 +36,14 @@ class Configuration:
         self._targets: tuple[Target, ...] = ()
         self._tables: dict[outbound.CallerClass, RouteTable] = {}
         self._gateway: RouteTable | None = None
+        self._listed: tuple[object, ...] = ()
         self._swept = True
         self.compiled = Compiled()
         self.inbound = Compiled()
         """What stands behind inbound ports. Few, and alike in every pod, so nothing is ever dropped."""
         self.snapshot: Snapshot = self._world.snapshot()
+        self.kinship: object = object()
+        """The same object while no pod can have come to belong to other services, whatever else changed."""
         self.clusters: Mapping[bytes, ClusterSpec] = {}
         """Every outbound cluster; the same object until one of them changes."""
         self.endpoints: Mapping[bytes, Endpoints] = {}
@@ -68,7 +71,10 @@ class Configuration:
         wanted = self._targets if same_routes else targets(snapshot, self._memo)
         clusters = self.clusters if same_routes else _keep(self.clusters, self._compiled_clusters(snapshot, wanted))
         endpoints = _keep(self.endpoints, self._compiled_endpoints(snapshot, wanted))
+        listed = tuple(snapshot.backends.get(service.host) for service in snapshot.membership.unselecting)
         # Nothing can fail from here on.
+        if snapshot.services is not self.snapshot.services or not _identical(listed, self._listed):
+            self.kinship, self._listed = object(), listed
         if not same_routes:
             self._tables, self._gateway, self._targets, self._swept = {}, None, wanted, False
         self.clusters, self.endpoints, self.snapshot = clusters, endpoints, snapshot
@@ -103,10 +109,12 @@ class Configuration:
         """The services that a pod belongs to."""
         return self.snapshot.instances(pod)
 
-    def outbound_table(self, pod: PodView) -> RouteTable:
+    def caller(self, pod: PodView) -> Caller:
+        """How rules see a pod."""
+        return Caller(pod.namespace, frozenset(service.host for service in self.services_of(pod)), pod.labels)
+
+    def outbound_table(self, caller: Caller) -> RouteTable:
         """What a pod may call. Pods that no rule tells apart share one table."""
-        hosts = frozenset(service.host for service in self.services_of(pod))
-        caller = Caller(pod.namespace, hosts, pod.labels)
         kind = outbound.caller_class(self.snapshot, caller)
         table = self._tables.get(kind)
         if table is None:
@@ -133,6 +141,10 @@ class Configuration:
             canonical_revision=pod.canonical_revision,
             cluster=CLUSTER_ID,
         )
+
+
+def _identical(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+    return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
 
 
 def _keep(old: Mapping[bytes, Any], new: Mapping[bytes, Any]) -> Mapping[bytes, Any]:

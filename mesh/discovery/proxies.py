@@ -17,6 +17,7 @@ from mesh.routing.spec import ClusterSpec, ListenerSpec
 from mesh.translate import gateway, outbound
 from mesh.translate.clusters import cluster, load_assignment
 from mesh.translate.resources import Resources
+from mesh.translate.routerule import Caller
 from mesh.translate.sidecar import inbound, inbound_ports, sidecar
 from mesh.translate.targets import Target
 
@@ -72,17 +73,28 @@ class SidecarState(_State):
 
     def __init__(self, configuration: Configuration, make_tables: MakeTables, pod: Pod, app_ip: str) -> None:
         super().__init__(configuration, make_tables)
-        self._pod, self._app_ip = pod, app_ip
+        self._pod, self._app_ip, self._ip = pod, app_ip, pod.status.pod_ip or ""
+        self._caller = Caller(pod.namespace, frozenset(), {})
         self._inbound: tuple[object, ...] = ()
+        self._seen: tuple[object, object] = (None, None)
         self._own = Own((), {}, {})
 
     def tables(self) -> Any:
+        configuration = self.configuration
+        known, kinship = configuration.snapshot.pods.get(self._ip), configuration.kinship
+        if known is not self._seen[0] or kinship is not self._seen[1]:
+            self._look_again()
+            self._seen = (known, kinship)
+        return self.assemble(self._own, outbound.ROUTES, configuration.outbound_table(self._caller))
+
+    def _look_again(self) -> None:
+        """The pod, or what it belongs to, is another one: see what that means for its ports and its callees."""
         pod = self.configuration.pod(self._pod)
+        self._caller = self.configuration.caller(pod)
         ports = inbound_ports(self.configuration.snapshot, pod)
         if self._inbound != (pod.ip, ports):
             self._own = compile_own(self.configuration, inbound(pod, self._app_ip, ports))
             self._inbound = (pod.ip, ports)
-        return self.assemble(self._own, outbound.ROUTES, self.configuration.outbound_table(pod))
 
     def resources(self) -> Resources:
         return sidecar(self.configuration.snapshot, self.configuration.pod(self._pod), self._app_ip)

@@ -72,7 +72,8 @@ class ConfigSource:
         self._informers: list[Informer[Any]] = [
             Informer(client, Service),
             Informer(client, EndpointSlice),
-            Informer(client, Pod, transform=slim_pod),
+            # A pod without an address concerns no proxy: most of what is written of a pod that starts is not sent here.
+            Informer(client, Pod, field_selector="status.podIP!=", transform=slim_pod),
             self._rules,
             self._ingresses,
         ]

@@ -20,6 +20,9 @@ log = logging.getLogger("mesh.node")
 MAX_REMEMBERED = 1000
 MAX_WAITING = 2000
 MAX_EAGER = 10
+PROMPT, PACE_S = 100, 0.05
+"""Where so many events were written in a row, the everyday ones that still wait come one by one: a thousand pods that
+start have better use for the processor."""
 """So often an event that repeats is written each time; then only every tenth time, with the full count."""
 
 
@@ -49,7 +52,8 @@ class Recorder:
     def __init__(self, client: Client, node_name: str, clock: Clock) -> None:
         self._client, self._node, self._clock = client, node_name, clock
         self._told: OrderedDict[tuple[str | None, str, str], _Told] = OrderedDict()
-        self._queue: asyncio.Queue[tuple[_What, _Told]] = asyncio.Queue(MAX_WAITING)
+        self._queue: asyncio.PriorityQueue[tuple[bool, int, _What, _Told]] = asyncio.PriorityQueue(MAX_WAITING)
+        self._serial = 0
 
     def start(self, tasks: Tasks) -> None:
         tasks.start(self._write_all(), "events")
@@ -68,7 +72,8 @@ class Recorder:
             field_path=f"spec.containers{{{container}}}" if container else None,
         )
         try:
-            self._queue.put_nowait((_What(reference, reason, message, warning), told))
+            self._serial += 1
+            self._queue.put_nowait((not warning, self._serial, _What(reference, reason, message, warning), told))
             told.waiting = True
         except asyncio.QueueFull:
             log.warning("event dropped, too many wait pod=%s reason=%s message=%s", pod.name, reason, message)
@@ -87,8 +92,12 @@ class Recorder:
         return told
 
     async def _write_all(self) -> None:
+        in_a_row = 0
         while True:
-            what, told = await self._queue.get()
+            in_a_row = 0 if self._queue.empty() else in_a_row + 1
+            everyday, _, what, told = await self._queue.get()
+            if everyday and in_a_row > PROMPT:
+                await asyncio.sleep(PACE_S)
             told.waiting = False
             try:
                 await self._write(what, told)

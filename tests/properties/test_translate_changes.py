@@ -166,7 +166,7 @@ def test_tables_follow_every_change(changes: list[tuple[Object, str]]) -> None:
             left.pop((type(obj).__name__, obj.key), None)
         followed.refresh()
         for view in followed.snapshot.pods.values():
-            followed.outbound_table(view)
+            followed.outbound_table(followed.caller(view))
         followed.gateway_table()
         followed.sweep()
     fresh = Configuration()
@@ -176,7 +176,7 @@ def test_tables_follow_every_change(changes: list[tuple[Object, str]]) -> None:
     assert dict(followed.clusters) == dict(fresh.clusters)
     assert dict(followed.endpoints) == dict(fresh.endpoints)
     for view in fresh.snapshot.pods.values():
-        assert _shape(followed.outbound_table(view)) == _shape(fresh.outbound_table(view))
+        assert _shape(followed.outbound_table(followed.caller(view))) == _shape(fresh.outbound_table(fresh.caller(view)))
     assert _shape(followed.gateway_table()) == _shape(fresh.gateway_table())
 
 

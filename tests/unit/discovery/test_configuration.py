@@ -39,12 +39,12 @@ def test_a_refresh_without_a_change_changes_nothing(parse: Parse) -> None:
 def test_endpoints_change_alone(parse: Parse) -> None:
     configuration = filled(parse, SERVICE, SLICE, POD)
     clusters, pod = configuration.clusters, configuration.pod(parse(POD)[0])
-    table, gateway = configuration.outbound_table(pod), configuration.gateway_table()
+    table, gateway = configuration.outbound_table(configuration.caller(pod)), configuration.gateway_table()
     configuration.put(parse(SLICE.replace("ready: true", "ready: false"))[0])
     assert configuration.refresh()
     assert configuration.endpoints[ALL] == ()
     assert configuration.clusters is clusters
-    assert configuration.outbound_table(pod) is table
+    assert configuration.outbound_table(configuration.caller(pod)) is table
     assert configuration.gateway_table() is gateway
 
 
@@ -94,7 +94,7 @@ def test_changes_do_not_pile_up(parse: Parse) -> None:
     for number in range(6):
         configuration.put(parse(RULE.replace("/one", f"/{number}"))[0])
         configuration.refresh()
-        configuration.outbound_table(pod)
+        configuration.outbound_table(configuration.caller(pod))
         configuration.sweep()
         sizes.add(len(configuration.compiled._hosts._by_data._old))
     assert sizes <= {2, 3}
