@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mesh.client.http import HttpClient
 from mesh.testing.world import Hands, StepError, World
+from tests.tools import program
 
 ROUTES = Path(__file__).parents[2] / "routes"
 UP_S, COMMAND_S = 40, 30
@@ -85,7 +86,7 @@ class Mesh:
 
     def curl(self, *words: str, timeout_s: float = 5) -> Finished:
         """The real curl, quiet, without anybody's proxy settings."""
-        command = ["curl", "--silent", "--show-error", "--max-time", str(timeout_s), *words]
+        command = [program("curl", "package curl"), "--silent", "--show-error", "--max-time", str(timeout_s), *words]
         environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s + 5, env=environment)
         return Finished(code=done.returncode, out=done.stdout, err=done.stderr)

@@ -10,6 +10,7 @@ from mesh.client.http import HttpClient
 from mesh.testing.runner import keys_of
 from mesh.testing.scenario import Kv
 from tests.scenarios.support import ROUTES, Mesh, Up
+from tests.tools import program
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
@@ -25,7 +26,16 @@ def mesh(up_once: Up) -> Mesh:
 def dig(mesh: Mesh, *words: str) -> list[str]:
     """Answers in short form, sorted."""
     address, port = mesh.dns
-    command = ["dig", f"@{address}", "-p", str(port), "+short", "+time=2", "+tries=1", *words]
+    command = [
+        program("dig", "package dnsutils"),
+        f"@{address}",
+        "-p",
+        str(port),
+        "+short",
+        "+time=2",
+        "+tries=1",
+        *words,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     return sorted(done.stdout.split("\n"))[1:]
 

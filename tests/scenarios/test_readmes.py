@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.support import ROUTES, stop
+from tests.tools import program
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
+TOOLS = {"curl": "package curl", "dig": "package dnsutils", "kubectl": "package kubernetes-client"}
 READMES = sorted(ROUTES.glob("*/README.md"))
 PRELUDE = f"""
 set -euo pipefail
@@ -29,6 +31,9 @@ def commands(readme: Path) -> list[str]:
 @pytest.mark.parametrize("readme", [pytest.param(readme, id=readme.parent.name) for readme in READMES])
 def test_commands(readme: Path, tmp_path: Path) -> None:
     first, *rest = commands(readme)
+    for name, hint in TOOLS.items():
+        if any(re.search(rf"\b{name} ", line) for line in rest):
+            program(name, hint)
     assert first.startswith("mesh up -f routes/"), "a README begins by starting the mesh"
     typed = [line for line in rest if line != "mesh down"]
     assert len(rest) == len(typed) + 1, "and ends by stopping it"
