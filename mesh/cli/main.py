@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "apply": ("mesh.cli.apply", "apply"),
     "get": ("mesh.cli.get", "get"),
     "delete": ("mesh.cli.delete", "delete"),
+    "logs": ("mesh.cli.logs", "logs"),
     "demo": ("mesh.cli.demo", "demo"),
     "prometheus-config": ("mesh.cli.prometheus", "prometheus_config"),
     "proxy": ("mesh.cli.proxy", "proxy"),

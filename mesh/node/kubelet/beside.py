@@ -25,7 +25,8 @@ def surroundings(running: RunningContainer) -> tuple[dict[str, str], Path]:
         proxy=place.proxy,
         volumes=volumes,
     )
-    return {**given, **environment.container_env(container, pod, place.pod_ip, place.host_ip)}, directory
+    own = environment.container_env(container, pod, place.pod_ip, place.host_ip, running.sources)
+    return {**given, **own}, directory
 
 
 def address_of(worker: PodWorker, port: int) -> str:

@@ -50,11 +50,42 @@ class Wants:
         return {name for name, wanted in asked.items() if wanted}
 
 
+class Terminal:
+    """The size of the user's terminal: known before, or changed while, somebody listens."""
+
+    def __init__(self) -> None:
+        self._size: tuple[int, int] | None = None
+        self._told: Resized | None = None
+
+    def listen(self, told: Resized | None) -> None:
+        self._told = told
+        if told is not None and self._size is not None:
+            told(*self._size)
+
+    def take(self, message: bytes) -> None:
+        """A message from the client; what is no size is ignored."""
+        size = read_size(message)
+        if size is not None:
+            self._size = size
+            if self._told is not None:
+                self._told(*size)
+
+
+def read_size(message: bytes) -> tuple[int, int] | None:
+    """Columns and lines of a resize message; None when it is none."""
+    try:
+        found = json.loads(message)
+        columns, lines = int(found["Width"]), int(found["Height"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return (columns, lines) if 0 < columns <= _LARGEST_SIDE and 0 < lines <= _LARGEST_SIDE else None
+
+
 class Channels(Protocol):
-    """stdin: what the user types.  resized: to be set by whoever wants to know."""
+    """stdin: what the user types."""
 
     stdin: Inbox
-    resized: Resized
+    terminal: Terminal
 
     async def run(self) -> None:
         """Carry what comes in, until the client leaves."""
@@ -73,26 +104,11 @@ class Channels(Protocol):
         ...
 
 
-def ignore_size(columns: int, lines: int) -> None:
-    """Nobody has a terminal here."""
-
-
-def read_size(message: bytes) -> tuple[int, int] | None:
-    """Columns and lines of a resize message; None when it is none."""
-    try:
-        found = json.loads(message)
-        columns, lines = int(found["Width"]), int(found["Height"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return (columns, lines) if 0 < columns <= _LARGEST_SIDE and 0 < lines <= _LARGEST_SIDE else None
-
-
 class SpdyChannels:
     """The channels are the streams of a SPDY connection, told apart by their header `streamtype`."""
 
     def __init__(self, receive: Receive, send: Send, wants: Wants) -> None:
-        self.resized: Resized = ignore_size
-        self.stdin = Inbox()
+        self.stdin, self.terminal = Inbox(), Terminal()
         self._expected = wants.names
         self._streams: dict[str, Stream] = {}
         self._complete = asyncio.Event()
@@ -115,8 +131,7 @@ class SpdyChannels:
 
     def _resize(self, data: bytes) -> None:
         for message in data.splitlines():
-            if (size := read_size(message)) is not None:
-                self.resized(*size)
+            self.terminal.take(message)
 
     async def run(self) -> None:
         await self._session.run()
@@ -143,8 +158,7 @@ class WebSocketChannels:
     """The channels are the first byte of each message."""
 
     def __init__(self, socket: web.WebSocketResponse, wants: Wants) -> None:
-        self.stdin = Inbox()
-        self.resized: Resized = ignore_size
+        self.stdin, self.terminal = Inbox(), Terminal()
         self._socket, self._wants = socket, wants
 
     async def run(self) -> None:
@@ -160,8 +174,8 @@ class WebSocketChannels:
             self.stdin.end()
         elif data[:1] == bytes([STDIN]) and self._wants.stdin:
             await self.stdin.put(data[1:])
-        elif data[:1] == bytes([RESIZE]) and (size := read_size(data[1:])) is not None:
-            self.resized(*size)
+        elif data[:1] == bytes([RESIZE]):
+            self.terminal.take(data[1:])
 
     async def opened(self) -> None:
         """All are there from the start."""

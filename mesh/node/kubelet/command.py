@@ -10,6 +10,7 @@ import os
 import pty
 import signal
 import struct
+import subprocess
 import termios
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ async def execute(
     run = _with_terminal if wants.tty else _with_pipes
     try:
         return await run(words, {**inherited, **env}, directory, wants, channels)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
         missing = isinstance(error, FileNotFoundError)
         why = "executable file not found in $PATH" if missing else getattr(error, "strerror", None) or str(error)
         await channels.write("stdout" if wants.tty else "stderr", f'exec: "{words[0]}": {why}\n'.encode())
@@ -109,7 +110,7 @@ async def _with_terminal(
 
     def own_terminal() -> None:
         die_with_parent(parent)
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)  # not 0: uvloop's child has that one later
 
     try:
         process = await asyncio.create_subprocess_exec(
@@ -132,12 +133,12 @@ async def _with_terminal(
         with contextlib.suppress(OSError):
             fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
-    channels.resized = resized
+    channels.terminal.listen(resized)
     typing = asyncio.ensure_future(_type_terminal(channels, ours)) if wants.stdin else None
     try:
         return await _until_over(process, [_copy_terminal(ours, channels)])
     finally:
-        channels.resized = lambda columns, lines: None
+        channels.terminal.listen(None)
         channels.stdin.discard()
         if typing is not None:
             typing.cancel()

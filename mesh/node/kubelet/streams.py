@@ -1,6 +1,7 @@
 """How does an HTTP request become a stream with both directions: SPDY/3.1 or WebSocket?"""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from mesh.node.pod import PodWorker
 from mesh.runtime import handover
 from mesh.runtime.tasks import Tasks
 
+log = logging.getLogger("mesh.node")
 CHANNEL_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 FORWARD_PROTOCOL = "portforward.k8s.io"
 TUNNEL_PROTOCOL = f"SPDY/3.1+{FORWARD_PROTOCOL}"
@@ -124,7 +126,13 @@ async def _converse(request: web.Request, wants: Wants, work: Work) -> web.Strea
 async def _both(channels: Channels, work: Work) -> None:
     async def worked() -> None:
         await channels.opened()
-        await channels.finish(await work(channels))
+        try:
+            status = await work(channels)
+        except Exception as error:
+            # After the upgrade there is no other way to say it.
+            log.exception("stream failed")
+            status = {"metadata": {}, "status": "Failure", "message": str(error), "reason": "InternalError"}
+        await channels.finish(status)
 
     carrying, working = asyncio.ensure_future(channels.run()), asyncio.ensure_future(worked())
     try:
@@ -138,7 +146,7 @@ async def _both(channels: Channels, work: Work) -> None:
         ended = await asyncio.gather(working, carrying, return_exceptions=True)
     for outcome in ended:
         if isinstance(outcome, Exception) and not isinstance(outcome, NotOpened | ConnectionError):
-            raise outcome
+            log.error("stream ended error=%r", outcome)
 
 
 def _wants_websocket(request: web.Request) -> bool:
