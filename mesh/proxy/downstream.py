@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from mesh.proxy import local_reply
 from mesh.proxy.http1.chunked import ChunkedDecoder
 from mesh.proxy.http1.errors import ProtocolError
+from mesh.proxy.sender import BATCH
 from mesh.proxy.stream import Stream
 
 if TYPE_CHECKING:
@@ -265,6 +266,10 @@ class DownstreamConnection(asyncio.Protocol):
         """Send bytes to the client, at the end of the loop's round."""
         if self._unsent:
             self._unsent += data
+            if len(self._unsent) > BATCH:
+                self.flush()
+        elif len(data) > BATCH:
+            self.transport.write(data)
         else:
             self._unsent = data
             self._sender.send_soon(self)

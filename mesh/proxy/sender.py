@@ -6,6 +6,9 @@ At the end of the event loop's round in which they were made, all together.
 import asyncio
 from typing import Protocol
 
+BATCH = 16 * 1024
+"""More bytes than this do not wait: the transport has to see them, to say when the other side is too slow."""
+
 
 class Sending(Protocol):
     """A connection with bytes that wait for the end of the round."""

@@ -12,6 +12,7 @@ from mesh.proxy.http1 import response
 from mesh.proxy.http1.chunked import ChunkedDecoder
 from mesh.proxy.http1.errors import ProtocolError
 from mesh.proxy.http1.response import CHUNKED, UNTIL_CLOSE, ResponseHead
+from mesh.proxy.sender import BATCH
 
 if TYPE_CHECKING:
     from mesh.proxy.cluster import Host
@@ -68,6 +69,8 @@ class UpstreamConnection(asyncio.Protocol):
         """More bytes of the same request."""
         if self._unsent:
             self._unsent += data
+            if len(self._unsent) > BATCH:
+                self.flush()
         else:
             self.transport.write(data)
 
