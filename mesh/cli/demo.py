@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from mesh.cli import launch, output, state
 from mesh.cli.apply import apply_paths
 from mesh.cli.errors import UserError
 from mesh.cli.up import Form
+from mesh.node.addresses import Plan
 from mesh.testing.runner import StepResult, play
 from mesh.testing.scenario import Scenario, ScenarioError, discover, load
 from mesh.testing.world import StepError, World
@@ -68,11 +70,15 @@ def own_mesh(scenario: Scenario) -> Iterator[state.State]:
     """A mesh with the scenario's manifests, that ends with the block; nothing of it stays behind."""
     name = free_name(f"demo-{scenario.name}"[:36])
     with tempfile.TemporaryDirectory(prefix="loopmesh-demo-") as folder:
+        gateway_port, api_port, dns_port = free_ports(Path(folder))
         options = launch.UpOptions(
             files=scenario.files,
             nodes=scenario.mesh.nodes,
             name=name,
             state_dir=os.path.join(folder, "state"),
+            gateway_port=gateway_port,
+            api_port=api_port,
+            dns_port=dns_port,
         )
         try:
             running = launch.start(options, output.say)
@@ -89,6 +95,36 @@ def free_name(stem: str) -> str:
     taken = {running.name for running in state.running()}
     names = chain([stem], (f"{stem}-{number}" for number in count(2)))
     return next(name for name in names if name not in taken)
+
+
+def free_ports(scratch: Path) -> tuple[int, ...]:
+    """Ports for gateway, API and DNS: the usual ones, and another where some program holds one already.
+
+    A demo is for people who have just met the mesh; a web server on 8080 shall not be the first thing they fight with.
+    """
+    lock, block = launch.take_block(scratch)
+    lock.close()
+    (scratch / "block").unlink()
+    people = Plan(block).people
+    return tuple(free_port(people, wanted) for wanted in (Plan.gateway_port, Plan.api_port, Plan.dns_port))
+
+
+def free_port(address: str, wanted: int) -> int:
+    """`wanted` if it is free for TCP and UDP, else one that is."""
+    for port in (wanted, 0):
+        with socket.socket() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                stream.bind((address, port))
+                stream.listen()
+                found = int(stream.getsockname()[1])
+                datagram.bind((address, found))
+            except OSError:
+                continue
+            if found != wanted:
+                output.say(f"{address}:{wanted} is in use by another program; taking port {found}")
+            return found
+    return wanted  # let the start say what is wrong with it
 
 
 def play_alone(scenario: Scenario) -> list[StepResult]:

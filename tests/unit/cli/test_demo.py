@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,19 @@ def test_a_demo_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert stopped == ["demo-canary"]
     assert list(tmp_path.iterdir()) == []
     assert not folders[0].exists()
+
+
+def test_a_port_in_use_is_left_to_its_owner(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        found = demo.free_port("127.0.0.1", taken)
+    assert found not in (0, taken)
+    assert f"127.0.0.1:{taken} is in use by another program; taking port {found}" in capsys.readouterr().err
+    assert demo.free_port("127.0.0.1", found) == found
+
+
+def test_a_datagram_port_counts_too() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
+        datagram.bind(("127.0.0.1", 0))
+        taken = datagram.getsockname()[1]
+        assert demo.free_port("127.0.0.1", taken) != taken
