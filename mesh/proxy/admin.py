@@ -7,6 +7,7 @@ Envoy's admin pages that tools look at, on one tiny listener: /ready, /server_in
 import asyncio
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
 from mesh.proxy.http1 import lines
@@ -143,10 +144,8 @@ def _ready(proxy: "ProxyServer", query: str) -> tuple[int, str, bytes]:
 
 
 def _server_info(proxy: "ProxyServer", query: str) -> tuple[int, str, bytes]:
-    import mesh
-
     info = {
-        "version": f"loopmesh/{getattr(mesh, '__version__', '0')}",
+        "version": f"loopmesh/{version('loopmesh')}",
         "state": "DRAINING" if proxy.draining else "LIVE",
         "uptime_current_epoch": f"{int(proxy.uptime_s())}s",
         "uptime_all_epochs": f"{int(proxy.uptime_s())}s",

@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def run(config_path: str, *, drain_s: float = _DRAIN_S, access_log: bool = False
 async def _serve(data: Mapping[str, Any], config: StaticConfig, drain_s: float, access_log: bool) -> int:
     server = ProxyServer(
         identity=Identity(name=str((data.get("node") or {}).get("id", "proxy"))),
-        metrics=ProxyMetrics(spelling=ENVOY_SPELLING),
+        metrics=ProxyMetrics(tag=version("loopmesh"), spelling=ENVOY_SPELLING),
         admin=config.admin,
         access_log=_print_line if access_log else None,
         describe=lambda: {"configs": [{"@type": _DUMP, "bootstrap": data}]},
