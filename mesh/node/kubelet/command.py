@@ -73,12 +73,13 @@ async def _until_over(process: asyncio.subprocess.Process, output: Sequence[Coro
     """Wait for the end and for the last words. What the command left behind ends with it, or we would wait for that."""
     copying = asyncio.gather(*output)
     try:
-        code = await process.wait()
-        _kill(process.pid)
+        try:
+            code = await process.wait()
+        finally:
+            _kill(process.pid)  # once only: afterwards the number may belong to somebody else
         await copying
         return code if code >= 0 else 128 - code
     finally:
-        _kill(process.pid)
         copying.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await copying
@@ -109,8 +110,10 @@ async def _with_terminal(
     parent = os.getpid()
 
     def own_terminal() -> None:
+        # uvloop's child makes its session, and gets the terminal as its input, only after this: too late for us.
+        os.setsid()
         die_with_parent(parent)
-        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)  # not 0: uvloop's child has that one later
+        fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
     try:
         process = await asyncio.create_subprocess_exec(
@@ -120,7 +123,6 @@ async def _with_terminal(
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            start_new_session=True,
             preexec_fn=own_terminal,
         )
     except BaseException:

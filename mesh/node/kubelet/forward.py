@@ -31,7 +31,7 @@ class Pipe(Protocol):
 
 
 async def carry(data: Pipe, error: Pipe, port: int, address_of: AddressOf) -> None:
-    """Connect to the port and pump both ways until both have ended; trouble goes to the error stream."""
+    """Connect to the port and pump both ways until the pod has said everything; trouble goes to the error stream."""
     try:
         async with asyncio.timeout(CONNECT_S):
             reader, writer = await asyncio.open_connection(address_of(port), port)
@@ -41,10 +41,12 @@ async def carry(data: Pipe, error: Pipe, port: int, address_of: AddressOf) -> No
         await error.finish(f"cannot connect to port {port} of the pod: {why}".encode())
         await data.finish()
         return
+    sending = asyncio.ensure_future(_to_pod(data, writer))
     try:
-        await asyncio.gather(_to_pod(data, writer), _to_user(reader, data))
+        await _to_user(reader, data)
         await error.finish()
     finally:
+        sending.cancel()
         data.inbox.discard()
         writer.transport.abort()
 
