@@ -176,7 +176,9 @@ def test_tables_follow_every_change(changes: list[tuple[Object, str]]) -> None:
     assert dict(followed.clusters) == dict(fresh.clusters)
     assert dict(followed.endpoints) == dict(fresh.endpoints)
     for view in fresh.snapshot.pods.values():
-        assert _shape(followed.outbound_table(followed.caller(view))) == _shape(fresh.outbound_table(fresh.caller(view)))
+        assert _shape(followed.outbound_table(followed.caller(view))) == _shape(
+            fresh.outbound_table(fresh.caller(view))
+        )
     assert _shape(followed.gateway_table()) == _shape(fresh.gateway_table())
 
 
