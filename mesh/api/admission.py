@@ -23,6 +23,8 @@ _FIRST_STATUS: dict[str, Json] = {
     "Ingress": {"loadBalancer": {}},
     "ReplicaSet": {"replicas": 0},
     "StatefulSet": {"replicas": 0},
+    "HorizontalPodAutoscaler": {"currentReplicas": 0, "desiredReplicas": 0},
+    "PodDisruptionBudget": {"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0},
 }
 # A node describes itself when it registers, as a kubelet does.
 _STATUS_AT_CREATION = frozenset({"Node"})
@@ -114,12 +116,11 @@ def prepare_update(kind: Kind, obj: Json, old: Json) -> None:
     """Carry over what a writer may not change; changes `obj`."""
     meta, had = obj["metadata"], old["metadata"]
     for field in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
-                  "resourceVersion", "generateName"):  # fmt: skip
+                  "resourceVersion", "generateName", "managedFields"):  # fmt: skip
         if field in had:
             meta[field] = had[field]
         else:
             meta.pop(field, None)
-    meta.pop("managedFields", None)
     meta.pop("selfLink", None)
     if had.get("deletionTimestamp") and meta.get("finalizers"):
         # Whoever is going away takes no new finalizers.

@@ -7,6 +7,7 @@ workloads have the same fields and differ in defaults; an Ingress of the beta ve
 from copy import deepcopy
 from typing import Any
 
+from mesh.api import conversion_autoscaling
 from mesh.api.errors import BadRequest
 from mesh.api.scheme import Kind
 
@@ -46,6 +47,8 @@ def to_home(kind: Kind, obj: Json, api_version: str) -> Json:
         spec.pop(field, None)
     if kind.kind == "Ingress":
         _ingress_to_v1(obj, spec)
+    if kind.kind == "HorizontalPodAutoscaler":
+        conversion_autoscaling.to_v2(obj)
     return obj
 
 
@@ -57,6 +60,8 @@ def from_home(kind: Kind, obj: Json, api_version: str) -> Json:
     spec = obj.get("spec")
     if kind.kind == "Ingress" and isinstance(spec, dict):
         _ingress_from_v1(spec)
+    if kind.kind == "HorizontalPodAutoscaler":
+        conversion_autoscaling.to_v1(obj)
     return obj
 
 

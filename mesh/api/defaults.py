@@ -8,6 +8,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from mesh.api.defaults_other import default_autoscaler, default_definition, default_secret
 from mesh.api.defaults_pod import default_pod, default_template
 from mesh.api.scheme import Kind
 
@@ -181,4 +182,7 @@ _BY_KIND: dict[str, Callable[[Json, str], None]] = {
     "Namespace": _namespace,
     "EndpointSlice": _slice,
     "Endpoints": _endpoints,
+    "Secret": default_secret,
+    "HorizontalPodAutoscaler": default_autoscaler,
+    "CustomResourceDefinition": default_definition,
 }

@@ -29,7 +29,7 @@ class Findings:
 
 def findings(kind: Kind, obj: Json, api_version: str) -> Findings:
     """Look through an object as it was written, before defaults."""
-    name = type_of(kind.kind, api_version)
+    name = None if kind.custom else type_of(kind.kind, api_version)
     if name is None:
         return Findings()
     unknown: list[str] = []
@@ -53,6 +53,8 @@ def judge(kind: Kind, found: Findings, api_version: str, field_validation: str) 
         )
     warnings = [] if field_validation == "Ignore" else [f'unknown field "{path}"' for path in found.unknown]
     warnings += [f"{path} is stored, but nothing here acts on it" for path in found.not_executed]
+    if not kind.executed:
+        warnings.append(f"{kind.kind} is stored, but nothing here acts on it")
     if len(warnings) > _MOST_WARNINGS:
         rest = len(warnings) - _MOST_WARNINGS
         return [*warnings[:_MOST_WARNINGS], f"and {rest} more fields that are unknown or not acted on"]

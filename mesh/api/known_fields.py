@@ -23,13 +23,17 @@ _TEXT = {
     "securityContext! imagePullSecrets hostAliases:HostAlias! priorityClassName! priority preemptionPolicy "
     "readinessGates! runtimeClassName! enableServiceLinks overhead! topologySpreadConstraints:TopologySpreadConstraint "
     "setHostnameAsFQDN! os schedulingGates! resourceClaims! resources!",
-    "Container": "name image command args workingDir! ports:ContainerPort env:EnvVar envFrom! resources! "
+    "Container": "name image command args workingDir! ports:ContainerPort env:EnvVar envFrom:EnvFromSource resources! "
     "resizePolicy! restartPolicy! volumeMounts:VolumeMount volumeDevices! livenessProbe:Probe "
     "readinessProbe:Probe startupProbe:Probe lifecycle! terminationMessagePath terminationMessagePolicy "
     "imagePullPolicy securityContext! stdin! stdinOnce! tty!",
     "ContainerPort": "name containerPort protocol hostPort! hostIP!",
     "EnvVar": "name value valueFrom:EnvVarSource",
-    "EnvVarSource": "fieldRef:ObjectFieldSelector resourceFieldRef! configMapKeyRef! secretKeyRef! fileKeyRef!",
+    "EnvVarSource": "fieldRef:ObjectFieldSelector resourceFieldRef! configMapKeyRef:KeySelector "
+    "secretKeyRef:KeySelector fileKeyRef!",
+    "EnvFromSource": "prefix configMapRef:NameSelector secretRef:NameSelector",
+    "KeySelector": "name key optional",
+    "NameSelector": "name optional",
     "ObjectFieldSelector": "apiVersion fieldPath",
     "VolumeMount": "name mountPath subPath readOnly mountPropagation! subPathExpr! recursiveReadOnly!",
     "Probe": "httpGet:HTTPGetAction tcpSocket:TCPSocketAction exec! grpc! initialDelaySeconds periodSeconds "
@@ -88,6 +92,27 @@ _TEXT = {
     "Taint": "key value effect timeAdded",
     "Endpoint": "addresses conditions hostname targetRef deprecatedTopology nodeName zone hints",
     "EndpointSubset": "addresses notReadyAddresses ports",
+    "PodDisruptionBudgetSpec": "minAvailable maxUnavailable selector:LabelSelector unhealthyPodEvictionPolicy",
+    "HorizontalPodAutoscalerSpec": "scaleTargetRef:CrossVersionObjectReference minReplicas maxReplicas "
+    "metrics:MetricSpec behavior:HorizontalPodAutoscalerBehavior",
+    "OldHorizontalPodAutoscalerSpec": "scaleTargetRef:CrossVersionObjectReference minReplicas maxReplicas "
+    "targetCPUUtilizationPercentage",
+    "CrossVersionObjectReference": "apiVersion kind name",
+    "MetricSpec": "type resource:ResourceMetricSource pods:PodsMetricSource containerResource! object! external!",
+    "ResourceMetricSource": "name target:MetricTarget",
+    "PodsMetricSource": "metric:MetricIdentifier target:MetricTarget",
+    "MetricIdentifier": "name selector!",
+    "MetricTarget": "type value averageValue averageUtilization",
+    "HorizontalPodAutoscalerBehavior": "scaleUp:HPAScalingRules scaleDown:HPAScalingRules",
+    "HPAScalingRules": "stabilizationWindowSeconds selectPolicy policies:HPAScalingPolicy tolerance!",
+    "HPAScalingPolicy": "type value periodSeconds",
+    "ResourceQuotaSpec": "hard scopes scopeSelector",
+    "LeaseSpec": "holderIdentity leaseDurationSeconds acquireTime renewTime leaseTransitions strategy preferredHolder",
+    "CustomResourceDefinitionSpec": "group names:CustomResourceDefinitionNames scope "
+    "versions:CustomResourceDefinitionVersion conversion preserveUnknownFields!",
+    "CustomResourceDefinitionNames": "plural kind singular listKind shortNames categories",
+    "CustomResourceDefinitionVersion": "name served storage schema subresources additionalPrinterColumns deprecated "
+    "deprecationWarning selectableFields!",
 }
 _WHOLE = {
     "Pod": "PodSpec",
@@ -98,12 +123,21 @@ _WHOLE = {
     "Ingress": "IngressSpec",
     "Namespace": "NamespaceSpec",
     "Node": "NodeSpec",
+    "PodDisruptionBudget": "PodDisruptionBudgetSpec",
+    "HorizontalPodAutoscaler": "HorizontalPodAutoscalerSpec",
+    "ResourceQuota": "ResourceQuotaSpec",
+    "Lease": "LeaseSpec",
+    "CustomResourceDefinition": "CustomResourceDefinitionSpec",
+    "OldHorizontalPodAutoscaler": "OldHorizontalPodAutoscalerSpec",
     "OldDeployment": "OldDeploymentSpec",
     "OldIngress": "OldIngressSpec",
 }
 _NO_SPEC = {
     "Endpoints": "subsets:EndpointSubset",
     "ControllerRevision": "data revision",
+    "ConfigMap": "data binaryData immutable",
+    "Secret": "data stringData type immutable",
+    "ServiceAccount": "secrets! imagePullSecrets! automountServiceAccountToken!",
     "EndpointSlice": "addressType endpoints:Endpoint ports",
     "Event": "involvedObject reason message source firstTimestamp lastTimestamp count type eventTime series action "
     "related reportingComponent reportingInstance",
@@ -135,4 +169,6 @@ def type_of(kind: str, api_version: str) -> str | None:
         return "OldDeployment"
     if kind == "Ingress" and api_version in _OLD_INGRESSES:
         return "OldIngress"
+    if kind == "HorizontalPodAutoscaler" and api_version == "autoscaling/v1":
+        return "OldHorizontalPodAutoscaler"
     return kind if kind in TYPES else None

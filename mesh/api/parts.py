@@ -83,6 +83,18 @@ class FieldRef(Model):
 class KeyRef(Model):
     name: str
     key: str
+    optional: bool | None = None
+
+
+class NameRef(Model):
+    name: str
+    optional: bool | None = None
+
+
+class EnvFromSource(Model):
+    prefix: str | None = None
+    config_map_ref: NameRef | None = None
+    secret_ref: NameRef | None = None
 
 
 class EnvVarSource(Model):
@@ -151,6 +163,7 @@ _PARTS: dict[tuple[str, str], Any] = {
     ("PodSpec", "topologySpreadConstraints"): list[TopologySpreadConstraint],
     ("PodSpec", "readinessGates"): list[Json],
     ("EnvVar", "valueFrom"): EnvVarSource,
+    ("Container", "envFrom"): list[EnvFromSource],
     ("Volume", "hostPath"): HostPath,
     ("Volume", "persistentVolumeClaim"): ClaimSource,
     ("HTTPGetAction", "httpHeaders"): list[HttpHeader],
@@ -166,7 +179,7 @@ _PARTS: dict[tuple[str, str], Any] = {
 
 def part_causes(kind: Kind, obj: Json) -> list[Cause]:
     """Parts of a wrong shape, by path; `obj` is in its home version."""
-    name = type_of(kind.kind, kind.api_version)
+    name = None if kind.custom else type_of(kind.kind, kind.api_version)
     if name is None:
         return []
     return list(_walk(obj, name, ""))

@@ -8,8 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from mesh.api.autoscaling import HorizontalPodAutoscaler
+from mesh.api.config import ConfigMap, Lease, ResourceQuota, Secret, ServiceAccount
 from mesh.api.core import Event, Namespace, Node, Pod
+from mesh.api.extensions import CustomObject, CustomResourceDefinition
 from mesh.api.meta import Object
+from mesh.api.policy import PodDisruptionBudget
 from mesh.api.services import Endpoints, EndpointSlice, Ingress, Service
 from mesh.api.traffic import RouteRule
 from mesh.api.workloads import ControllerRevision, Deployment, ReplicaSet, StatefulSet
@@ -24,7 +28,8 @@ class Kind:
     other_versions: further (group, version) pairs that serve it.  has_status: /status exists and plain writes
     do not touch status.  has_generation: spec changes count up metadata.generation.  selectable: the paths that
     field selectors may ask for, besides metadata.name and metadata.namespace.  custom: not built into Kubernetes, so
-    that clients send it merge patches and servers take no strategic ones.
+    that clients send it merge patches and servers take no strategic ones.  executed: something here acts on it.
+    columns: (name, type, path, priority) of what `kubectl get` prints, for a defined kind that says so.
     """
 
     kind: str
@@ -41,6 +46,9 @@ class Kind:
     other_versions: tuple[tuple[str, str], ...] = field(default=())
     selectable: tuple[str, ...] = ()
     custom: bool = False
+    executed: bool = True
+    columns: tuple[tuple[str, str, str, int], ...] = ()
+    own_singular: str = ""
 
     @property
     def api_version(self) -> str:
@@ -48,7 +56,7 @@ class Kind:
 
     @property
     def singular(self) -> str:
-        return self.kind.lower()
+        return self.own_singular or self.kind.lower()
 
     @property
     def resource(self) -> str:
@@ -80,6 +88,14 @@ KINDS: tuple[Kind, ...] = (
          has_status=False, has_generation=False),
     Kind(kind="Event", group="", version="v1", plural="events", model=Event, short_names=("ev",),
          has_status=False, has_generation=False, selectable=_EVENT_FIELDS),
+    Kind(kind="ConfigMap", group="", version="v1", plural="configmaps", model=ConfigMap, short_names=("cm",),
+         has_status=False, has_generation=False),
+    Kind(kind="Secret", group="", version="v1", plural="secrets", model=Secret, has_status=False,
+         has_generation=False, selectable=("type",)),
+    Kind(kind="ServiceAccount", group="", version="v1", plural="serviceaccounts", model=ServiceAccount,
+         short_names=("sa",), has_status=False, has_generation=False),
+    Kind(kind="ResourceQuota", group="", version="v1", plural="resourcequotas", model=ResourceQuota,
+         short_names=("quota",), has_generation=False, executed=False),
     Kind(kind="Deployment", group="apps", version="v1", plural="deployments", model=Deployment,
          short_names=("deploy",), categories=("all",), has_scale=True, other_versions=_OLD_APPS),
     Kind(kind="ReplicaSet", group="apps", version="v1", plural="replicasets", model=ReplicaSet,
@@ -95,6 +111,16 @@ KINDS: tuple[Kind, ...] = (
     Kind(kind="Ingress", group="networking.k8s.io", version="v1", plural="ingresses", model=Ingress,
          short_names=("ing",),
          other_versions=(("networking.k8s.io", "v1beta1"), ("extensions", "v1beta1"))),
+    Kind(kind="HorizontalPodAutoscaler", group="autoscaling", version="v2", plural="horizontalpodautoscalers",
+         model=HorizontalPodAutoscaler, short_names=("hpa",), categories=("all",), has_generation=False,
+         other_versions=(("autoscaling", "v1"),)),
+    Kind(kind="PodDisruptionBudget", group="policy", version="v1", plural="poddisruptionbudgets",
+         model=PodDisruptionBudget, short_names=("pdb",), other_versions=(("policy", "v1beta1"),)),
+    Kind(kind="Lease", group="coordination.k8s.io", version="v1", plural="leases", model=Lease, has_status=False,
+         has_generation=False),
+    Kind(kind="CustomResourceDefinition", group="apiextensions.k8s.io", version="v1",
+         plural="customresourcedefinitions", model=CustomResourceDefinition, namespaced=False,
+         short_names=("crd", "crds")),
     Kind(kind="RouteRule", group="config.istio.io", version="v1alpha2", plural="routerules", model=RouteRule,
          custom=True),
 )  # fmt: skip
@@ -112,6 +138,36 @@ BY_GVK: dict[tuple[str, str], Kind] = {
 }
 
 BY_NAME: dict[str, Kind] = {kind.resource: kind for kind in KINDS}
+
+
+def defined(crd: dict[str, Any]) -> Kind:
+    """The kind that a stored CustomResourceDefinition brings."""
+    spec = crd["spec"]
+    names, versions = spec["names"], [version for version in spec["versions"] if version.get("served")]
+    home = next(version for version in spec["versions"] if version.get("storage"))
+    parts = home.get("subresources") or {}
+    columns = tuple(
+        (str(column.get("name", "")), str(column.get("type", "string")), str(column.get("jsonPath", "")),
+         int(column.get("priority") or 0))
+        for column in home.get("additionalPrinterColumns") or ()
+    )  # fmt: skip
+    return Kind(
+        kind=names["kind"],
+        group=spec["group"],
+        version=home["name"],
+        plural=names["plural"],
+        model=CustomObject,
+        namespaced=spec["scope"] == "Namespaced",
+        short_names=tuple(names.get("shortNames") or ()),
+        categories=tuple(names.get("categories") or ()),
+        has_status="status" in parts,
+        has_scale=(parts.get("scale") or {}).get("specReplicasPath") == ".spec.replicas",
+        other_versions=tuple((spec["group"], version["name"]) for version in versions if version is not home),
+        custom=True,
+        executed=False,
+        columns=columns,
+        own_singular=str(names.get("singular") or ""),
+    )
 
 
 def kind_of(cls: type[Object]) -> Kind:

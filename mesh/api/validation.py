@@ -15,9 +15,12 @@ from mesh.api.meta import Object
 from mesh.api.parts import causes_of, part_causes
 from mesh.api.scheme import Kind
 from mesh.api.traffic import RouteRule, RouteRuleStatus
+from mesh.api.validation_config import config_map_causes, config_update_causes, quota_causes, secret_causes
+from mesh.api.validation_extensions import definition_causes, definition_update_causes
 from mesh.api.validation_ingress import ingress_causes
 from mesh.api.validation_meta import meta_causes
 from mesh.api.validation_pod import pod_causes, pod_update_causes
+from mesh.api.validation_policy import autoscaler_causes, budget_causes
 from mesh.api.validation_services import service_causes, service_update_causes
 from mesh.api.validation_workloads import (
     revision_causes,
@@ -109,6 +112,12 @@ _RULES: dict[str, Callable[[Json], list[Cause]]] = {
     "StatefulSet": workload_causes,
     "ControllerRevision": revision_causes,
     "Ingress": ingress_causes,
+    "ConfigMap": config_map_causes,
+    "Secret": secret_causes,
+    "ResourceQuota": quota_causes,
+    "PodDisruptionBudget": budget_causes,
+    "HorizontalPodAutoscaler": autoscaler_causes,
+    "CustomResourceDefinition": definition_causes,
     "RouteRule": _routerule,
 }
 _UPDATE_RULES: dict[str, Callable[[Json, Json], list[Cause]]] = {
@@ -118,4 +127,7 @@ _UPDATE_RULES: dict[str, Callable[[Json, Json], list[Cause]]] = {
     "ReplicaSet": workload_update_causes,
     "StatefulSet": workload_update_causes,
     "ControllerRevision": revision_update_causes,
+    "ConfigMap": config_update_causes,
+    "Secret": config_update_causes,
+    "CustomResourceDefinition": definition_update_causes,
 }

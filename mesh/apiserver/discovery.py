@@ -24,17 +24,34 @@ VERSION: Json = {
 }
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _PART_VERBS = ["get", "patch", "update"]
+_OTHER_VERBS = {"finalize": ["update"], "eviction": ["create"], "log": ["get"]}
+_STREAM_OPTIONS = {"attach": "PodAttachOptions", "exec": "PodExecOptions", "portforward": "PodPortForwardOptions"}
+_OTHER_VERBS |= {name: ["create", "get"] for name in _STREAM_OPTIONS}
 # `kubectl get all` prints in this order.
-_ORDER = ("pods", "services", "daemonsets", "deployments", "replicasets", "statefulsets")
+_ORDER = (
+    "pods", "services", "daemonsets", "deployments", "replicasets", "statefulsets", "horizontalpodautoscalers",
+)  # fmt: skip
 _LAST_GROUPS = ("extensions",)
+_REVIEW_GROUP = "authorization.k8s.io"
+_REVIEW: Json = {
+    "name": "selfsubjectaccessreviews",
+    "singularName": "selfsubjectaccessreview",
+    "namespaced": False,
+    "kind": "SelfSubjectAccessReview",
+    "verbs": ["create"],
+}
+REVIEW_PATH = f"/apis/{_REVIEW_GROUP}/v1/selfsubjectaccessreviews"
 
 
-def served() -> dict[str, dict[str, list[Kind]]]:
-    """group -> version -> kinds; a group's preferred version first, old groups last."""
+def served(defined: Iterable[Kind] = ()) -> dict[str, dict[str, list[Kind]]]:
+    """group -> version -> kinds; a group's preferred version first, old groups last. defined: by users."""
     found: dict[str, dict[str, list[Kind]]] = {}
     for kind in sorted(KINDS, key=lambda kind: _ORDER.index(kind.plural) if kind.plural in _ORDER else len(_ORDER)):
         found.setdefault(kind.group, {}).setdefault(kind.version, []).append(kind)
-    for kind in KINDS:
+    own = tuple(defined)
+    for kind in own:
+        found.setdefault(kind.group, {}).setdefault(kind.version, []).append(kind)
+    for kind in (*KINDS, *own):
         for group, version in kind.other_versions:
             found.setdefault(group, {}).setdefault(version, []).append(kind)
     return dict(sorted(found.items(), key=lambda item: item[0] in _LAST_GROUPS))
@@ -49,7 +66,17 @@ def subresources(kind: Kind) -> dict[str, tuple[str, str, str]]:
         parts["scale"] = ("autoscaling", "v1", "Scale")
     if kind.kind == "Namespace":
         parts["finalize"] = ("", "", kind.kind)
+    if kind.kind == "Pod":
+        parts["eviction"] = ("policy", "v1", "Eviction")
+        parts["log"] = ("", "", kind.kind)
+        for part in ("attach", "exec", "portforward"):
+            parts[part] = ("", "v1", _STREAM_OPTIONS[part])
     return parts
+
+
+def part_verbs(part: str) -> list[str]:
+    """What may be done at a subresource."""
+    return _OTHER_VERBS.get(part, _PART_VERBS)
 
 
 def api_versions(address: str) -> Json:
@@ -61,24 +88,29 @@ def api_versions(address: str) -> Json:
     }
 
 
-def group_list() -> Json:
+def group_list(defined: Iterable[Kind] = ()) -> Json:
     """GET /apis."""
-    groups = [_group(name, versions) for name, versions in served().items() if name]
+    groups = [_group(name, versions) for name, versions in served(defined).items() if name]
+    groups.append(_group(_REVIEW_GROUP, ["v1"]))
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
 
-def group(name: str) -> Json | None:
+def group(name: str, defined: Iterable[Kind] = ()) -> Json | None:
     """GET /apis/GROUP."""
-    versions = served().get(name)
+    versions = ["v1"] if name == _REVIEW_GROUP else served(defined).get(name)
     return None if not name or versions is None else {"kind": "APIGroup", "apiVersion": "v1", **_group(name, versions)}
 
 
-def resource_list(name: str, version: str) -> Json | None:
+def resource_list(name: str, version: str, defined: Iterable[Kind] = ()) -> Json | None:
     """GET /api/v1 and /apis/GROUP/VERSION."""
-    kinds = served().get(name, {}).get(version)
+    group_version = f"{name}/{version}" if name else version
+    if group_version == f"{_REVIEW_GROUP}/v1":
+        return {
+            "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": [_REVIEW],
+        }  # fmt: skip
+    kinds = served(defined).get(name, {}).get(version)
     if kinds is None:
         return None
-    group_version = f"{name}/{version}" if name else version
     resources: list[Json] = []
     for kind in kinds:
         resources.append(
@@ -100,16 +132,16 @@ def resource_list(name: str, version: str) -> Json | None:
                     "namespaced": kind.namespaced,
                     **where,
                     "kind": part_kind,
-                    "verbs": _PART_VERBS if part != "finalize" else ["update"],
+                    "verbs": part_verbs(part),
                 }
             )
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}
 
 
-def aggregated(core: bool, version: str) -> Json:
+def aggregated(core: bool, version: str, defined: Iterable[Kind] = ()) -> Json:
     """GET /api and /apis in one document. version: v2 or v2beta1."""
-    groups = [(name, versions) for name, versions in served().items() if (name == "") is core]
-    return {
+    groups = [(name, versions) for name, versions in served(defined).items() if (name == "") is core]
+    document: Json = {
         "kind": "APIGroupDiscoveryList",
         "apiVersion": f"apidiscovery.k8s.io/{version}",
         "metadata": {},
@@ -128,6 +160,18 @@ def aggregated(core: bool, version: str) -> Json:
             for name, versions in groups
         ],
     }
+    if not core:
+        review = {
+            "resource": _REVIEW["name"],
+            "responseKind": {"group": _REVIEW_GROUP, "version": "v1", "kind": _REVIEW["kind"]},
+            "scope": "Cluster",
+            "singularResource": _REVIEW["singularName"],
+            "verbs": _REVIEW["verbs"],
+        }
+        served_once = [{"version": "v1", "freshness": "Current", "resources": [review]}]
+        meta = {"name": _REVIEW_GROUP, "creationTimestamp": None}
+        document["items"].append({"metadata": meta, "versions": served_once})
+    return document
 
 
 def wants_aggregated(accept: str) -> str | None:
@@ -156,8 +200,8 @@ def _aggregated(kind: Kind, name: str, version: str) -> Json:
     parts = [
         {
             "subresource": part,
-            "responseKind": {"group": found[0], "version": found[1], "kind": found[2]} if found[0] else own,
-            "verbs": _PART_VERBS if part != "finalize" else ["update"],
+            "responseKind": {"group": found[0], "version": found[1], "kind": found[2]} if found[1] else own,
+            "verbs": part_verbs(part),
         }
         for part, found in subresources(kind).items()
     ]

@@ -71,6 +71,9 @@ _BY_KIND = {
         }
     ),
     "Namespace": Shape(fields={"metadata": _META, "status": _CONDITIONS}),
+    "PodDisruptionBudget": Shape(
+        fields={"metadata": _META, "spec": Shape(fields={"selector": Shape(replace=True)}), "status": _CONDITIONS}
+    ),
 }
 _ELSE = Shape(fields={"metadata": _META})
 

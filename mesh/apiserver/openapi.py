@@ -1,53 +1,91 @@
 """Which schemas do clients find?
 
-None, on purpose: the documents list where each kind can be patched and that the server itself validates fields. With
-that kubectl needs no flags, sends `fieldValidation`, and shows the server's own words.
+For each group-version a document with the kinds' fields (for `kubectl explain`) and with where each kind can be
+patched. It says that the server itself validates fields, so that kubectl needs no flags, sends `fieldValidation`, and
+shows the server's own words. Nothing says that a strategic merge is computed from these schemas: clients use what they
+know about the built-in kinds.
 """
 
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import orjson
 import xxhash
 
 from mesh.api.scheme import Kind
+from mesh.apiserver import openapi_v2
 from mesh.apiserver.discovery import VERSION, served
+from mesh.apiserver.openapi_schemas import components
 
 Json = dict[str, Any]
-# An empty protobuf message: every kubectl decodes /openapi/v2 as protobuf, and without definitions it checks nothing.
-V2_CONTENT_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-_PARAMETERS = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldValidation")]
+_PARAMETERS = [
+    {"name": name, "in": "query", "schema": {"type": "string"}}
+    for name in ("dryRun", "fieldManager", "fieldValidation", "force")
+]
 
 
-def index() -> Json:
-    """GET /openapi/v3."""
+def index(defined: Iterable[Kind] = ()) -> Json:
+    """GET /openapi/v3. defined: kinds that users brought."""
     paths: Json = {}
-    for group, versions in served().items():
-        for version in versions:
+    for group, versions in served(defined).items():
+        for version, kinds in versions.items():
             root = f"apis/{group}/{version}" if group else f"api/{version}"
-            paths[root] = {"serverRelativeURL": f"/openapi/v3/{root}?hash={_digest(document(group, version))}"}
+            paths[root] = {"serverRelativeURL": f"/openapi/v3/{root}?hash={_hash(group, version, tuple(kinds))}"}
     return {"paths": paths}
 
 
-def document(group: str, version: str) -> Json | None:
+def document(group: str, version: str, defined: Iterable[Kind] = ()) -> Json | None:
     """GET /openapi/v3/apis/GROUP/VERSION."""
-    kinds = served().get(group, {}).get(version)
-    if kinds is None:
-        return None
-    info = {"title": "Kubernetes", "version": VERSION["gitVersion"]}
-    return {"openapi": "3.0.0", "info": info, "paths": dict(_path(kind, group, version) for kind in kinds)}
+    kinds = served(defined).get(group, {}).get(version)
+    return None if kinds is None else _document(group, version, tuple(kinds))
 
 
-def _path(kind: Kind, group: str, version: str) -> tuple[str, Json]:
-    root = f"/apis/{group}/{version}" if group else f"/api/{version}"
-    scope = "/namespaces/{namespace}" if kind.namespaced else ""
-    patch = {
-        "x-kubernetes-action": "patch",
-        "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind.kind},
-        "parameters": _PARAMETERS,
-        "responses": {"200": {"description": "OK"}},
+def v2(defined: Iterable[Kind] = ()) -> tuple[bytes, str]:
+    """GET /openapi/v2: the document as protobuf, and its hash."""
+    groups = tuple(
+        (group, version, tuple(kinds))
+        for group, versions in served(defined).items()
+        for version, kinds in versions.items()
+    )
+    return _v2(groups)
+
+
+def _document(group: str, version: str, kinds: tuple[Kind, ...]) -> Json:
+    schemas: Json = {}
+    for kind in kinds:
+        found = components(kind, group, version)
+        group_version_kind = {"group": group, "version": version, "kind": kind.kind}
+        found[kind.kind]["x-kubernetes-group-version-kind"] = [group_version_kind]
+        schemas |= found
+    return {
+        "openapi": "3.0.0",
+        "info": {"title": "Kubernetes", "version": VERSION["gitVersion"]},
+        "paths": dict(_paths(group, version, kinds)),
+        "components": {"schemas": schemas},
     }
-    return f"{root}{scope}/{kind.plural}/{{name}}", {"patch": patch}
 
 
-def _digest(value: Any) -> str:
-    return xxhash.xxh64_hexdigest(orjson.dumps(value)).upper()
+@lru_cache(maxsize=128)
+def _hash(group: str, version: str, kinds: tuple[Kind, ...]) -> str:
+    return xxhash.xxh64_hexdigest(orjson.dumps(_document(group, version, kinds))).upper()
+
+
+@lru_cache(maxsize=1)
+def _v2(groups: tuple[tuple[str, str, tuple[Kind, ...]], ...]) -> tuple[bytes, str]:
+    paths = [path for group, version, kinds in groups for path in _paths(group, version, kinds)]
+    data = openapi_v2.document("Kubernetes", VERSION["gitVersion"], paths)
+    return data, xxhash.xxh64_hexdigest(data).upper()
+
+
+def _paths(group: str, version: str, kinds: Iterable[Kind]) -> Iterator[tuple[str, Json]]:
+    root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+    for kind in kinds:
+        scope = "/namespaces/{namespace}" if kind.namespaced else ""
+        patch = {
+            "x-kubernetes-action": "patch",
+            "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind.kind},
+            "parameters": _PARAMETERS,
+            "responses": {"200": {"description": "OK"}},
+        }
+        yield f"{root}{scope}/{kind.plural}/{{name}}", {"patch": patch}

@@ -30,12 +30,13 @@ class Unprocessable(ApiError):
 
 def accepted_types(kind: Kind) -> tuple[str, ...]:
     """The content types that a PATCH of this kind may have."""
-    return (JSON_PATCH, MERGE_PATCH) if kind.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
+    types = (JSON_PATCH, MERGE_PATCH) if kind.custom else (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH)
+    return (*types, APPLY_PATCH)
 
 
 def apply_patch(kind: Kind, content_type: str, patch: Json | Sequence[Json]) -> Change:
     """The change that `patch` describes. Raises UnsupportedMediaType, BadRequest."""
-    if content_type not in accepted_types(kind):
+    if content_type == APPLY_PATCH or content_type not in accepted_types(kind):
         raise UnsupportedMediaType(
             f"the body of the request was in an unknown format ({content_type or 'none'}) - "
             f"accepted media types include: {', '.join(accepted_types(kind))}"

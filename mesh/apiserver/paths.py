@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from mesh.api.errors import BadRequest
-from mesh.api.scheme import BY_RESOURCE, Kind
+from mesh.api.scheme import Kind
+from mesh.apiserver.defined import Defined
 
 _LONGEST_SEGMENT = 253
+_BUILT_IN = Defined()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +23,10 @@ class Target:
     watch: bool = False
 
 
-def parse(raw_path: str) -> Target | None:
+def parse(raw_path: str, kinds: Defined = _BUILT_IN) -> Target | None:
     """The target of a path as it stood in the request line; None when no resource lives there.
+
+    kinds: what is served besides the built-in kinds.
 
     Raises BadRequest for segments that no name can have (encoded slashes, dots, control characters).
     """
@@ -38,9 +42,9 @@ def parse(raw_path: str) -> Target | None:
         rest = rest[1:]
     namespace = ""
     # /namespaces/NAME and /namespaces/NAME/status are the namespace itself; anything longer lives in it.
-    if rest[0] == "namespaces" and len(rest) >= 3 and (group, version, rest[2]) in BY_RESOURCE:
+    if rest[0] == "namespaces" and len(rest) >= 3 and kinds.find(group, version, rest[2]) is not None:
         namespace, rest = rest[1], rest[2:]
-    kind = BY_RESOURCE.get((group, version, rest[0]))
+    kind = kinds.find(group, version, rest[0])
     if kind is None or len(rest) > 3 or (namespace and not kind.namespaced):
         return None
     return Target(

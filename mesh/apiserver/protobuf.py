@@ -4,7 +4,8 @@ Newer kubectls send `create deployment` and its sisters in Kubernetes' own envel
 not a pointer in Go is always written, also when it is empty, so emptiness is dropped again here.
 """
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +38,7 @@ def decode(body: bytes) -> Json:
             f"{kind[:80] or 'this object'} in {api_version[:80] or 'no version'} cannot be read as protobuf here; "
             "send JSON (kubectl apply -f, create -f) - accepted media types include: application/json, application/yaml"
         )
-    return {"apiVersion": api_version, "kind": kind, **_message(raw, kind)}
+    return {"apiVersion": api_version, "kind": kind, **_message(raw, WHOLE[(api_version, kind)])}
 
 
 def _message(data: bytes, name: str) -> Json:
@@ -60,7 +61,7 @@ def _message(data: bytes, name: str) -> Json:
 def _put(found: Json, field: WireField, value: Any) -> None:
     if field.inline:
         found.update(value)
-    elif field.type == "map":
+    elif field.type in _MAPS:
         found.setdefault(field.name, {}).update(value)
     elif field.repeated:
         found.setdefault(field.name, []).append(value)
@@ -76,16 +77,26 @@ def _value(field: WireField, value: int | bytes, where: str) -> Any:
     data = _as_bytes(value, where)
     if field.type == "text":
         return _text(data, where)
-    if field.type == "map":
-        return _map_entry(data, where)
+    if field.type in _MAPS:
+        return _map_entry(data, where, _MAPS[field.type])
+    if field.type == "Amount":
+        return _amount(data, where)
     if field.type == "Time":
         return _time(data, where)
     return _number(data, where) if field.type == "Number" else _message(data, field.type)
 
 
-def _map_entry(data: bytes, where: str) -> dict[str, str]:
-    entry = {number: _text(value, where) for number, value in _fields(data)}
-    return {entry.get(1, ""): entry.get(2, "")}
+def _map_entry(data: bytes, where: str, read: Callable[[bytes, str], str]) -> dict[str, str]:
+    parts = dict(_fields(data))
+    return {_text(parts.get(1, b""), where): read(_as_bytes(parts.get(2, b""), where), where)}
+
+
+def _amount(data: bytes, where: str) -> str:
+    return _text(dict(_fields(data)).get(1, b""), where)
+
+
+def _base64(data: bytes, _where: str) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _time(data: bytes, where: str) -> str | None:
@@ -158,3 +169,6 @@ def _text(value: int | bytes, where: str) -> str:
         return _as_bytes(value, where).decode()
     except UnicodeDecodeError as error:
         raise BadRequest(f"{where} is not UTF-8 text in the protobuf body") from error
+
+
+_MAPS: dict[str, Callable[[bytes, str], str]] = {"map": _text, "bytes-map": _base64, "amounts": _amount}

@@ -1,7 +1,8 @@
 """Which number has each field in Kubernetes' protobuf messages?
 
 One line a message: `NUMBER:NAME` is text, `NUMBER:NAME:TYPE` something else. Types: int, bool, map (text to text),
-Time, Number (a number or text), skip, or a message; `[]` after it repeats, `*` means that zero is a value and not
+bytes-map (text to base64), amounts (text to quantity), Amount (a quantity), Time, Number (a number or text), skip, or
+a message; `[]` after it repeats, `*` means that zero is a value and not
 absence, `^` that the fields stand in the message around it. Only what kubectl creates is listed; the rest is refused
 by name.
 """
@@ -59,10 +60,56 @@ _TEXT = {
     "IngressBackend": "4:service:IngressServiceBackend",
     "IngressServiceBackend": "1:name 2:port:ServiceBackendPort",
     "ServiceBackendPort": "1:name 2:number:int",
+    "ConfigMap": "1:metadata:ObjectMeta 2:data:map 3:binaryData:bytes-map 4:immutable:bool*",
+    "Secret": "1:metadata:ObjectMeta 2:data:bytes-map 3:type 4:stringData:map 5:immutable:bool*",
+    "ServiceAccount": "1:metadata:ObjectMeta 2:secrets:ObjectReference[] 3:imagePullSecrets:LocalReference[] "
+    "4:automountServiceAccountToken:bool*",
+    "ObjectReference": "1:kind 2:namespace 3:name 4:uid 5:apiVersion 6:resourceVersion 7:fieldPath",
+    "LocalReference": "1:name",
+    "ResourceQuota": "1:metadata:ObjectMeta 2:spec:ResourceQuotaSpec 3:status:skip",
+    "ResourceQuotaSpec": "1:hard:amounts 2:scopes:text[]",
+    "PodDisruptionBudget": "1:metadata:ObjectMeta 2:spec:PodDisruptionBudgetSpec 3:status:skip",
+    "PodDisruptionBudgetSpec": "1:minAvailable:Number* 2:selector:LabelSelector 3:maxUnavailable:Number* "
+    "4:unhealthyPodEvictionPolicy",
+    "Eviction": "1:metadata:ObjectMeta 2:deleteOptions:DeleteOptions",
+    "DeleteOptions": "1:gracePeriodSeconds:int* 2:preconditions:Preconditions 3:orphanDependents:bool* "
+    "4:propagationPolicy 5:dryRun:text[]",
+    "Preconditions": "1:uid 2:resourceVersion",
+    "OldAutoscaler": "1:metadata:ObjectMeta 2:spec:OldAutoscalerSpec 3:status:skip",
+    "OldAutoscalerSpec": "1:scaleTargetRef:TargetReference 2:minReplicas:int* 3:maxReplicas:int "
+    "4:targetCPUUtilizationPercentage:int*",
+    "Autoscaler": "1:metadata:ObjectMeta 2:spec:AutoscalerSpec 3:status:skip",
+    "AutoscalerSpec": "1:scaleTargetRef:TargetReference 2:minReplicas:int* 3:maxReplicas:int 4:metrics:Metric[]",
+    "TargetReference": "1:kind 2:name 3:apiVersion",
+    "Metric": "1:type 3:pods:PodsMetric 4:resource:ResourceMetric",
+    "PodsMetric": "1:metric:MetricName 2:target:MetricTarget",
+    "MetricName": "1:name",
+    "ResourceMetric": "1:name 2:target:MetricTarget",
+    "MetricTarget": "1:type 2:value:Amount 3:averageValue:Amount 4:averageUtilization:int*",
+    "SelfSubjectAccessReview": "1:metadata:ObjectMeta 2:spec:ReviewSpec 3:status:skip",
+    "ReviewSpec": "1:resourceAttributes:ResourceAttributes 2:nonResourceAttributes:PathAttributes",
+    "ResourceAttributes": "1:namespace 2:verb 3:group 4:version 5:resource 6:subresource 7:name 8:fieldSelector:skip "
+    "9:labelSelector:skip",
+    "PathAttributes": "1:path 2:verb",
 }
-WHOLE = frozenset(
-    {("v1", "Namespace"), ("apps/v1", "Deployment"), ("v1", "Service"), ("networking.k8s.io/v1", "Ingress")}
-)
+# (apiVersion, kind) -> the message of a whole object
+WHOLE = {
+    ("v1", "Namespace"): "Namespace",
+    ("apps/v1", "Deployment"): "Deployment",
+    ("v1", "Service"): "Service",
+    ("networking.k8s.io/v1", "Ingress"): "Ingress",
+    ("v1", "ConfigMap"): "ConfigMap",
+    ("v1", "Secret"): "Secret",
+    ("v1", "ServiceAccount"): "ServiceAccount",
+    ("v1", "ResourceQuota"): "ResourceQuota",
+    ("policy/v1", "PodDisruptionBudget"): "PodDisruptionBudget",
+    ("policy/v1beta1", "PodDisruptionBudget"): "PodDisruptionBudget",
+    ("policy/v1", "Eviction"): "Eviction",
+    ("policy/v1beta1", "Eviction"): "Eviction",
+    ("autoscaling/v1", "HorizontalPodAutoscaler"): "OldAutoscaler",
+    ("autoscaling/v2", "HorizontalPodAutoscaler"): "Autoscaler",
+    ("authorization.k8s.io/v1", "SelfSubjectAccessReview"): "SelfSubjectAccessReview",
+}
 
 
 def _field(word: str) -> tuple[int, WireField]:

@@ -6,12 +6,15 @@ import orjson
 from aiohttp import web
 
 from mesh.api import conversion, deletion, fields, selectors
-from mesh.api.errors import ApiError, BadRequest, Expired, MethodNotAllowed, NotFound, UnsupportedMediaType
+from mesh.api.errors import ApiError, BadRequest, MethodNotAllowed, NotFound
 from mesh.api.scheme import Kind
-from mesh.apiserver import bodies, scale
-from mesh.apiserver.patch import APPLY_PATCH, accepted_types, apply_patch
+from mesh.apiserver import apply, bodies, pages, scale
+from mesh.apiserver.apply_owners import Writer
+from mesh.apiserver.patch import APPLY_PATCH, apply_patch
 from mesh.apiserver.paths import Target
 from mesh.apiserver.registry import Registry
+from mesh.apiserver.relay.place import SUBRESOURCES
+from mesh.apiserver.relay.relay import Relay
 from mesh.apiserver.respond import JSON_TYPE, Form, form_of, status_success
 from mesh.apiserver.streaming import stream_watch
 from mesh.apiserver.watch import Scope
@@ -26,12 +29,17 @@ class Resources:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
+        self._relay = Relay(registry)
 
     async def handle(self, request: web.Request, target: Target) -> web.StreamResponse:
         """Answer a request for a resource. Raises ApiError."""
+        if target.subresource in SUBRESOURCES and target.kind.kind == "Pod":
+            return await self._relay.handle(request, target)
         form = form_of(target.kind, target.api_version, request.headers.get("Accept", ""), request.query)
         if target.subresource == "scale" and target.kind.has_scale:
             return await self._scale(request, target)
+        if target.subresource == "eviction" and target.kind.kind == "Pod":
+            return await self._evict(request, target)
         if target.subresource not in ("", "status", "finalize") or not _has(target.kind, target.subresource):
             raise NotFound("the server could not find the requested resource")
         if target.name and not (target.watch or request.query.get("watch") in ("true", "1")):
@@ -62,10 +70,10 @@ class Resources:
         if request.method == "GET" and (target.watch or query.get("watch") in ("true", "1")):
             return await stream_watch(request, self.registry, target.kind, scope, form)
         if request.method == "GET":
-            if query.get("continue"):
-                raise Expired("the continue token has expired: lists are given whole here; list again without it")
             listing = self.registry.list(target.kind, scope)
-            return _json_answer(form.many(listing.records, listing.version, self.registry.clock.wall()))
+            limit = query.get("limit", "") if query.get("resourceVersion") != "0" else ""  # version 0 is never cut
+            page = pages.page_of(listing.records, listing.version, limit, query.get("continue", ""))
+            return _json_answer(form.many(page.records, page.version, self.registry.clock.wall(), page.more))
         if request.method == "POST" and (target.namespace or not target.kind.namespaced):
             obj = _whole_object(await _json(request))
             warnings = self._judge(request, target, obj)
@@ -84,17 +92,16 @@ class Resources:
             return self.registry.finalize(target.kind, obj, target.name)
         write = getattr(self.registry, _WRITERS[target.subresource])
         record: Record = write(
-            target.kind, obj, target.namespace, target.name, target.api_version, _dry_run(request)
+            target.kind, obj, target.namespace, target.name, target.api_version, _dry_run(request),
+            writer=_writer(request, target)[0],
         )  # fmt: skip
         return record
 
     async def _patch(self, request: web.Request, target: Target, form: Form) -> web.StreamResponse:
         content_type = request.content_type if "Content-Type" in request.headers else ""
         if content_type == APPLY_PATCH:
-            raise UnsupportedMediaType(
-                f"server-side apply ({APPLY_PATCH}) is not served - "
-                f"accepted media types include: {', '.join(accepted_types(target.kind))}"
-            )
+            return await self._apply(request, target, form)
+        writer, _ = _writer(request, target)
         change = apply_patch(target.kind, content_type, bodies.decode_json(await request.read()))
         warnings: list[str] = []
 
@@ -107,9 +114,20 @@ class Resources:
 
         record = self.registry.patch(
             target.kind, target.namespace, target.name, judged, target.api_version, target.subresource,
-            _dry_run(request),
+            _dry_run(request), writer,
         )  # fmt: skip
         return self._answer(form, record, warnings=warnings)
+
+    async def _apply(self, request: web.Request, target: Target, form: Form) -> web.StreamResponse:
+        writer, force = _writer(request, target, is_apply=True)
+        if target.subresource not in ("", "status"):
+            raise MethodNotAllowed(f"server-side apply is not supported on {target.kind.plural}/{target.subresource}")
+        config = apply.check_config(bodies.decode(await request.read(), "application/yaml"))
+        warnings = self._judge(request, target, config)
+        record, new = self.registry.apply(
+            target.kind, config, target.namespace, target.name, target.api_version, writer, force, _dry_run(request)
+        )
+        return self._answer(form, record, status=201 if new else 200, warnings=warnings)
 
     async def _scale(self, request: web.Request, target: Target) -> web.StreamResponse:
         kind = target.kind
@@ -126,12 +144,32 @@ class Resources:
             raise MethodNotAllowed(f"{request.method} is not supported on {kind.plural}/scale")
         return _json_answer(orjson.dumps(scale.scale_of(record.load())))
 
+    async def _evict(self, request: web.Request, target: Target) -> web.StreamResponse:
+        if request.method != "POST":
+            raise MethodNotAllowed(f"{request.method} is not supported on pods/eviction")
+        body = await _json(request)
+        if not isinstance(body, dict) or body.get("kind", "Eviction") != "Eviction":
+            raise BadRequest("the body is not an Eviction")
+        meta = body.get("metadata") or {}
+        if not isinstance(meta, dict) or meta.get("name", target.name) != target.name:
+            raise BadRequest("the name in the Eviction is not the name of the pod on the URL")
+        asked = body.get("deleteOptions") or {}
+        if not isinstance(asked, dict):
+            raise BadRequest("deleteOptions must be an object")
+        if _dry_run(request):
+            asked = {**asked, "dryRun": ["All"]}
+        self.registry.evict(target.namespace, target.name, deletion.options_from(asked))
+        done = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+        return _json_answer(orjson.dumps(done), 201)
+
     def _rescale(self, request: web.Request, target: Target, change: Any) -> Record:
         def rescaled(obj: Json) -> Json:
             return scale.with_replicas(target.kind, obj, change(scale.scale_of(obj)))
 
-        dry_run = _dry_run(request)
-        return self.registry.patch(target.kind, target.namespace, target.name, rescaled, dry_run=dry_run)
+        return self.registry.patch(
+            target.kind, target.namespace, target.name, rescaled, dry_run=_dry_run(request),
+            writer=_writer(request, target)[0],
+        )  # fmt: skip
 
     def _judge(self, request: web.Request, target: Target, obj: Json) -> list[str]:
         return _warnings(request, target, fields.findings(target.kind, obj, target.api_version))
@@ -144,6 +182,17 @@ class Resources:
             shown = text.encode("ascii", "backslashreplace").decode().replace("\\", "\\\\").replace('"', '\\"')
             response.headers.add("Warning", f'299 - "{shown}"')
         return response
+
+
+async def review(request: web.Request) -> web.StreamResponse:
+    """May I? Everybody who reaches the API may do everything."""
+    if request.method != "POST":
+        raise MethodNotAllowed(f"{request.method} is not supported on selfsubjectaccessreviews")
+    body = _whole_object(await _json(request))
+    answer = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", **body}
+    answer.setdefault("metadata", {})
+    answer["status"] = {"allowed": True, "reason": "there is no authorization here"}
+    return _json_answer(orjson.dumps(answer), 201)
 
 
 def status_answer(error: ApiError) -> web.Response:
@@ -177,6 +226,15 @@ def _whole_object(value: Any) -> Json:
 
 def _warnings(request: web.Request, target: Target, found: fields.Findings) -> list[str]:
     return fields.judge(target.kind, found, target.api_version, request.query.get("fieldValidation", ""))
+
+
+def _writer(request: web.Request, target: Target, is_apply: bool = False) -> tuple[Writer, bool]:
+    """Who writes, and whether by force. Without a name it is the program, by its User-Agent. Raises Invalid."""
+    manager = request.query.get("fieldManager", "")
+    force = request.query.get("force", "") in ("true", "1")
+    apply.check_options(manager, force, is_apply)
+    program = request.headers.get("User-Agent", "").partition("/")[0][:128]
+    return Writer(manager or program or "unknown", target.subresource), force
 
 
 def _dry_run(request: web.Request) -> bool:

@@ -33,16 +33,15 @@ class Form:
             return self._table([record], record.version, wall_s)
         return self._object(record)
 
-    def many(self, records: Iterable[Record], version: int, wall_s: float) -> bytes:
-        """A list."""
+    def many(self, records: Iterable[Record], version: int, wall_s: float, more: Json | None = None) -> bytes:
+        """A list. more: what its metadata says about the pages that follow."""
         if self.form == "table":
-            return self._table(records, version, wall_s)
+            return self._table(records, version, wall_s, more=more)
         name, api_version = f"{self.kind.kind}List", self.api_version
         if self.form == "metadata":
             name, api_version = "PartialObjectMetadataList", "meta.k8s.io/v1"
-        head = orjson.dumps(
-            {"kind": name, "apiVersion": api_version, "metadata": {"resourceVersion": str(version)}, "items": []}
-        )
+        meta = {"resourceVersion": str(version), **(more or {})}
+        head = orjson.dumps({"kind": name, "apiVersion": api_version, "metadata": meta, "items": []})
         return head[:-2] + b",".join(self._object(record) for record in records) + b"]}"
 
     def event(self, kind: str, record: Record, wall_s: float, first: bool) -> bytes:
@@ -65,9 +64,13 @@ class Form:
             return record.data
         return orjson.dumps(conversion.from_home(self.kind, record.load(), self.api_version))
 
-    def _table(self, records: Iterable[Record], version: int, wall_s: float, header: bool = True) -> bytes:
+    def _table(
+        self, records: Iterable[Record], version: int, wall_s: float, header: bool = True, more: Json | None = None
+    ) -> bytes:
         objects = (record.load() for record in records)
-        return orjson.dumps(table.table(self.kind, objects, str(version), self.include, wall_s, header))
+        found = table.table(self.kind, objects, str(version), self.include, wall_s, header)
+        found["metadata"].update(more or {})
+        return orjson.dumps(found)
 
 
 def form_of(kind: Kind, api_version: str, accept: str, query: Mapping[str, str]) -> Form:

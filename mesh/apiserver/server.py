@@ -12,10 +12,10 @@ import orjson
 from aiohttp import web
 
 from mesh.api.errors import ApiError, MethodNotAllowed, TooLarge
-from mesh.apiserver import discovery, guard, openapi, paths
+from mesh.apiserver import discovery, guard, openapi, openapi_v2, paths
 from mesh.apiserver.bodies import LARGEST_BODY
 from mesh.apiserver.registry import Registry
-from mesh.apiserver.resources import Resources, status_answer
+from mesh.apiserver.resources import Resources, review, status_answer
 from mesh.apiserver.streaming import end_all
 from mesh.runtime.net import listening_socket
 
@@ -34,6 +34,7 @@ class ApiServer:
         self, registry: Registry, host: str, port: int, extra_routes: Iterable[web.AbstractRouteDef] = ()
     ) -> None:
         self.host, self.port = host, port
+        self._registry = registry
         self._resources = Resources(registry)
         self._running: set[asyncio.Task[Any]] = set()
         app = web.Application(client_max_size=LARGEST_BODY, middlewares=[self._edge])
@@ -85,9 +86,11 @@ class ApiServer:
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:
         raw = request.raw_path.partition("?")[0]
-        target = paths.parse(raw)
+        target = paths.parse(raw, self._registry.kinds)
         if target is not None:
             return await self._resources.handle(request, target)
+        if raw.rstrip("/") == discovery.REVIEW_PATH:
+            return await review(request)
         return self._document(request, raw.rstrip("/") or "/")
 
     def _document(self, request: web.Request, path: str) -> web.Response:
@@ -99,10 +102,11 @@ class ApiServer:
         if path in _HEALTH:
             return web.Response(text="ok")
         if path == "/openapi/v2":
-            return web.Response(body=b"", headers={"Content-Type": openapi.V2_CONTENT_TYPE, "ETag": '"loopmesh"'})
+            data, digest = openapi.v2(self._registry.kinds)
+            return web.Response(body=data, headers={"Content-Type": openapi_v2.CONTENT_TYPE, "ETag": f'"{digest}"'})
         if path in ("/api", "/apis") and (version := discovery.wants_aggregated(request.headers.get("Accept", ""))):
             content_type = discovery.AGGREGATED if version == "v2" else discovery.AGGREGATED_BETA
-            body = orjson.dumps(discovery.aggregated(path == "/api", version))
+            body = orjson.dumps(discovery.aggregated(path == "/api", version, self._registry.kinds))
             return web.Response(body=body, headers={"Content-Type": content_type})
         found = self._json_document(path)
         if found is None:
@@ -119,15 +123,17 @@ class ApiServer:
         if path == "/api":
             return discovery.api_versions(f"{self.host}:{self.port}")
         if path == "/apis":
-            return discovery.group_list()
+            return discovery.group_list(self._registry.kinds)
         if path == "/openapi/v3":
-            return openapi.index()
+            return openapi.index(self._registry.kinds)
         steps = path.strip("/").split("/")
         if steps[:2] == ["openapi", "v3"]:
-            return _by_version(steps[2:], openapi.document)
+            kinds = self._registry.kinds
+            return _by_version(steps[2:], lambda group, version: openapi.document(group, version, kinds))
         if len(steps) == 2 and steps[0] == "apis":
-            return discovery.group(steps[1])
-        return _by_version(steps, discovery.resource_list)
+            return discovery.group(steps[1], self._registry.kinds)
+        kinds = self._registry.kinds
+        return _by_version(steps, lambda group, version: discovery.resource_list(group, version, kinds))
 
 
 def _by_version(steps: list[str], find: Callable[[str, str], dict[str, Any] | None]) -> dict[str, Any] | None:

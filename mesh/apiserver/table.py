@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mesh.api.scheme import Kind
-from mesh.apiserver.table_cells import CELLS, Cells, Column, named_only
+from mesh.apiserver.table_cells import Cells, Column, of_kind
 
 Json = dict[str, Any]
 
@@ -25,7 +25,7 @@ def table(kind: Kind, objects: Iterable[Json], version: str, include: str, wall_
     include: Object, Metadata or None: what each row carries beside its cells.  header: False where the client has
     seen the columns already.
     """
-    columns, cells = CELLS.get(kind.kind, named_only())
+    columns, cells = of_kind(kind)
     found: Json = {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",

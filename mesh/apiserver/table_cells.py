@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from mesh.api.scheme import Kind
+from mesh.apiserver import table_more
 from mesh.apiserver.scale import selector_text
 from mesh.apiserver.table_pod import age, ago, pod_cells
 
@@ -32,6 +34,14 @@ def _columns(text: str) -> tuple[Column, ...]:
 def named_only() -> tuple[tuple[Column, ...], Cells]:
     """What a kind without columns of its own prints."""
     return _columns("Name; Age"), lambda obj, wall_s: [obj["metadata"]["name"], age(obj, wall_s)]
+
+
+def of_kind(kind: Kind) -> tuple[tuple[Column, ...], Cells]:
+    """What a kind prints."""
+    if kind.columns:
+        own = tuple(Column(name, priority, type_) for name, type_, _, priority in kind.columns)
+        return (Column("Name"), *own), lambda obj, wall_s: table_more.own_cells(kind.columns, obj, wall_s)
+    return CELLS.get(kind.kind, named_only())
 
 
 def _spec(obj: Json) -> Json:
@@ -201,6 +211,20 @@ CELLS: dict[str, tuple[tuple[Column, ...], Cells]] = {
         _node,
     ),
     "Namespace": (_columns("Name; Status; Age"), _namespace),
+    "ConfigMap": (_columns("Name; Data#; Age"), table_more.config_map),
+    "Secret": (_columns("Name; Type; Data#; Age"), table_more.secret),
+    "ServiceAccount": (_columns("Name; Secrets#; Age"), table_more.service_account),
+    "ResourceQuota": (_columns("Name; Request; Age"), table_more.quota),
+    "Lease": (_columns("Name; Holder; Age"), table_more.lease),
+    "PodDisruptionBudget": (
+        _columns("Name; Min Available; Max Unavailable; Allowed Disruptions#; Age"),
+        table_more.budget,
+    ),
+    "HorizontalPodAutoscaler": (
+        _columns("Name; Reference; Targets; MinPods; MaxPods#; Replicas#; Age"),
+        table_more.autoscaler,
+    ),
+    "CustomResourceDefinition": (_columns("Name; Created At"), table_more.definition),
     "Event": (
         _columns("Last Seen; Type; Reason; Object; Subobject+; Source+; Message; First Seen+; Count+#; Name+"),
         _event,

@@ -7,6 +7,7 @@ from typing import Any
 
 from mesh.client.base import Client
 from mesh.client.informer import Informer
+from mesh.controllers.accounts import AccountsController
 from mesh.controllers.cache import Caches
 from mesh.controllers.deployment import DeploymentController
 from mesh.controllers.endpoints import EndpointsController, EndpointSliceController
@@ -38,6 +39,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     GarbageCollector,
     NamespaceController,
     NodeController,
+    AccountsController,
 )
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from mesh.api.core import Container, Pod
-from mesh.node import environment, lifecycle, probes, status
+from mesh.api.errors import ApiError
+from mesh.client.base import Client
+from mesh.node import environment, lifecycle, probes, sources, status
 from mesh.node.apps.context import AppContext, BadSetting
 from mesh.node.apps.serving import Listening
 from mesh.node.backoff import Backoff
@@ -46,6 +48,7 @@ class Place:
     log_dir: Path
     volumes: Volumes
     clock: Clock
+    client: Client
 
 
 class RunningContainer:
@@ -57,6 +60,7 @@ class RunningContainer:
     ) -> None:  # fmt: skip
         self.pod, self.container, self.image, self.place = pod, container, image, place
         self.facts = status.ContainerFacts(container)
+        self.sources = sources.NO_SOURCES
         self.journal = Journal(place.log_dir / f"{pod.namespace}_{pod.name}_{container.name}.log", place.clock)
         self._backoff, self._tell, self._changed = backoff, tell, changed
         self._work: Work | None = None
@@ -115,7 +119,7 @@ class RunningContainer:
             self._work = await self._launch()
         except CommandNotFound as error:
             return self._failed("ErrImagePull", f'Failed to pull image "{name}": {error}')
-        except BadSetting as error:
+        except (BadSetting, ApiError) as error:
             return self._failed("CreateContainerConfigError", f"Error: {error}")
         except OSError as error:  # a port in use, a volume that cannot be read
             return self._failed("RunContainerError", f"Error: {error}")
@@ -140,7 +144,8 @@ class RunningContainer:
 
     async def _launch(self) -> Work:
         container, pod, place = self.container, self.pod, self.place
-        env = environment.container_env(container, pod, place.pod_ip, place.host_ip)
+        self.sources = await sources.fetch(place.client, pod.namespace, container)
+        env = environment.container_env(container, pod, place.pod_ip, place.host_ip, self.sources)
         ports = tuple(port.container_port for port in container.ports or () if port.protocol == "TCP")
         args = tuple(environment.expand(arg, env) for arg in container.args or ())
         volumes = place.volumes.mount(pod, container)

@@ -7,19 +7,52 @@ from typing import Any
 
 from mesh.api.core import Container, Pod
 from mesh.node.apps.context import BadSetting
+from mesh.node.sources import NO_SOURCES, Sources
+
+_GROUPS = (("configMapRef", "configmap"), ("secretRef", "secret"))
+_KEYS = {"configMapKeyRef": ("configmap", "ConfigMap"), "secretKeyRef": ("secret", "Secret")}
 
 
-def container_env(container: Container, pod: Pod, pod_ip: str, host_ip: str) -> dict[str, str]:
-    """Name -> value of spec.containers[].env. Raises BadSetting for what cannot be resolved."""
+def container_env(
+    container: Container, pod: Pod, pod_ip: str, host_ip: str, sources: Sources = NO_SOURCES
+) -> dict[str, str]:
+    """Name -> value of spec.containers[].envFrom, then env, which wins. Raises BadSetting for what is not there."""
     env: dict[str, str] = {}
-    if container.env_from:
-        raise BadSetting(f"container {container.name}: envFrom is not executed; write the variables under env")
+    for group in container.env_from or ():
+        env |= _group(group, sources)
     for entry in container.env or ():
         if entry.value_from is None:
             env[entry.name] = expand(entry.value or "", env)
         else:
-            env[entry.name] = from_source(entry.name, entry.value_from, pod, pod_ip, host_ip)
+            value = from_source(entry.name, entry.value_from, pod, pod_ip, host_ip, sources)
+            if value is not None:
+                env[entry.name] = value
     return env
+
+
+def _group(group: Mapping[str, Any], sources: Sources) -> dict[str, str]:
+    """All keys of one ConfigMap or Secret. Raises BadSetting when it is missing and not optional."""
+    prefix = group.get("prefix") or ""
+    for field, kind in _GROUPS:
+        if reference := group.get(field):
+            held = sources.get((kind, str(reference.get("name"))))
+            if held is None and not reference.get("optional"):
+                raise BadSetting(f'{kind} "{reference.get("name")}" not found')
+            return {prefix + key: value for key, value in (held or {}).items()}
+    return {}
+
+
+def _key(reference: Mapping[str, Any], kind: str, title: str, namespace: str, sources: Sources) -> str | None:
+    """One key; None when it is missing and optional. Raises BadSetting when it is missing and not."""
+    name, key = str(reference.get("name")), str(reference.get("key"))
+    held = sources.get((kind, name))
+    if held is not None and key in held:
+        return held[key]
+    if reference.get("optional"):
+        return None
+    if held is None:
+        raise BadSetting(f'{kind} "{name}" not found')
+    raise BadSetting(f"couldn't find key {key} in {title} {namespace}/{name}")
 
 
 def expand(value: str, env: Mapping[str, str]) -> str:
@@ -37,11 +70,17 @@ def expand(value: str, env: Mapping[str, str]) -> str:
     return out + rest
 
 
-def from_source(name: str, source: Mapping[str, Any], pod: Pod, pod_ip: str, host_ip: str) -> str:
-    """The value of a valueFrom. Raises BadSetting."""
+def from_source(
+    name: str, source: Mapping[str, Any], pod: Pod, pod_ip: str, host_ip: str, sources: Sources = NO_SOURCES
+) -> str | None:
+    """The value of a valueFrom; None for an optional one that is not there. Raises BadSetting."""
+    for part, (kind, title) in _KEYS.items():
+        if reference := source.get(part):
+            return _key(reference, kind, title, pod.namespace, sources)
     field = (source.get("fieldRef") or {}).get("fieldPath")
     if not field:
-        raise BadSetting(f"env {name}: valueFrom.{next(iter(source), '')} is not executed; use value or fieldRef")
+        instead = "use value, fieldRef, configMapKeyRef or secretKeyRef"
+        raise BadSetting(f"env {name}: valueFrom.{next(iter(source), '')} is not executed; {instead}")
     values = {
         "metadata.name": pod.name,
         "metadata.namespace": pod.namespace,

@@ -128,6 +128,7 @@ class PodWorker:
             log_dir=host.log_dir,
             volumes=host.volumes,
             clock=host.clock,
+            client=host.client,
         )
 
         def tell(reason: str, message: str, warning: bool) -> None:

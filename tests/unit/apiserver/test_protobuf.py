@@ -124,7 +124,7 @@ def test_times_and_negative_numbers() -> None:
     ("body", "error", "says"),
     [
         pytest.param(b"{}", BadRequest, "not a protobuf message", id="no-envelope"),
-        pytest.param(envelope("v1", "Secret", b""), UnsupportedMediaType, "Secret in v1 cannot be read", id="kind"),
+        pytest.param(envelope("v1", "Binding", b""), UnsupportedMediaType, "Binding in v1 cannot be read", id="kind"),
         pytest.param(MAGIC, UnsupportedMediaType, "this object", id="empty"),
         pytest.param(NAMESPACE[:-9], BadRequest, "ends too early", id="cut-off"),
         pytest.param(MAGIC + b"\xff" * 20, BadRequest, "middle of a number", id="endless-number"),
@@ -159,5 +159,7 @@ def test_any_bytes_are_refused_or_read(raw: bytes, kind: tuple[str, str]) -> Non
 
 def test_every_named_message_is_in_the_table() -> None:
     named = {found.type for fields in MESSAGES.values() for found in fields.values()}
-    assert named <= set(MESSAGES) | {"text", "int", "bool", "map", "Time", "Number", "skip"}
-    assert {kind for _, kind in WHOLE} <= set(MESSAGES)
+    assert named <= set(MESSAGES) | {
+        "text", "int", "bool", "map", "bytes-map", "amounts", "Amount", "Time", "Number", "skip",
+    }  # fmt: skip
+    assert set(WHOLE.values()) <= set(MESSAGES)

@@ -91,6 +91,36 @@ SPECS: dict[str, dict[str, Any]] = {
     "Event": {"involvedObject": {"kind": "Pod", "name": "p"}, "source": {"component": "c"}, "count": 1},
     "Node": {"spec": {"taints": [{"key": "k"}]}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}},
     "Namespace": {"spec": {"finalizers": ["kubernetes"]}},
+    "ConfigMap": {"data": {"a": "b"}, "binaryData": {"c": "YQ=="}},
+    "Secret": {"data": {"a": "Yg=="}, "stringData": {"c": "d"}, "type": "Opaque"},
+    "ServiceAccount": {"secrets": [{"name": "s"}]},
+    "ResourceQuota": {"spec": {"hard": {"pods": "3"}}},
+    "Lease": {"spec": {"holderIdentity": "me", "leaseDurationSeconds": 3}},
+    "PodDisruptionBudget": {"spec": {"minAvailable": "50%", "selector": SELECTOR}},
+    "HorizontalPodAutoscaler": {
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"},
+            "maxReplicas": 3,
+            "metrics": [
+                {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization",
+                                                                            "averageUtilization": 50}}},
+                {"type": "Pods", "pods": {"metric": {"name": "requests_per_second"},
+                                          "target": {"type": "AverageValue", "averageValue": "10"}}},
+            ],
+            "behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 15}]}},
+        }
+    },
+    "CustomResourceDefinition": {
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "widgets", "kind": "Widget", "shortNames": ["wd"], "categories": ["all"]},
+            "versions": [
+                {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}},
+                 "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}]},
+            ],
+        }
+    },
     "RouteRule": {
         "spec": {
             "destination": {"name": "s"},
@@ -99,6 +129,8 @@ SPECS: dict[str, dict[str, Any]] = {
         }
     },
 }
+# What is not called x, since its name follows from its spec.
+NAMES = {"CustomResourceDefinition": "widgets.example.com"}
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 70000) | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["", "x", "X y", "80", "25%", "a/b/c", "ä", "\u0000"]),
@@ -109,7 +141,9 @@ JUNK = st.recursive(
 
 
 def manifest(kind: Kind) -> dict[str, Any]:
-    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": deepcopy(META), **deepcopy(SPECS[kind.kind])}
+    made = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": deepcopy(META), **deepcopy(SPECS[kind.kind])}
+    made["metadata"]["name"] = NAMES.get(kind.kind, "x")
+    return made
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -190,13 +224,13 @@ def test_spoiled_changes_are_refused_or_good(kind: Kind, data: st.DataObject) ->
             patch: Any = [
                 {"op": data.draw(st.sampled_from(["add", "replace", "remove"])), "path": path, "value": value}
             ]
-            registry.patch(kind, namespace, "x", apply_patch(kind, language, patch))
+            registry.patch(kind, namespace, NAMES.get(kind.kind, "x"), apply_patch(kind, language, patch))
         elif language == "PUT":
-            registry.update(kind, data.draw(spoiled(kind)), namespace, "x")
+            registry.update(kind, data.draw(spoiled(kind)), namespace, NAMES.get(kind.kind, "x"))
         elif language == "status":
-            registry.update_status(kind, {**good.load(), "status": data.draw(JUNK)}, namespace, "x")
+            registry.update_status(kind, {**good.load(), "status": data.draw(JUNK)}, namespace, NAMES.get(kind.kind, "x"))
         else:
-            registry.patch(kind, namespace, "x", apply_patch(kind, language, data.draw(spoiled(kind))))
+            registry.patch(kind, namespace, NAMES.get(kind.kind, "x"), apply_patch(kind, language, data.draw(spoiled(kind))))
     except ApiError as error:
         code = error.code
     else:

@@ -52,7 +52,7 @@ async def test_selectors_in_the_query(http: aiohttp.ClientSession, pod: Make) ->
     [
         pytest.param(PODS, {"labelSelector": "a in b"}, 400, id="label-selector"),
         pytest.param(PODS, {"fieldSelector": "spec.image=x"}, 400, id="field-selector"),
-        pytest.param(PODS, {"continue": "x"}, 410, id="continue"),
+        pytest.param(PODS, {"continue": "x"}, 400, id="continue"),
         pytest.param(PODS, {"watch": "true", "resourceVersion": "x"}, 400, id="watch-version"),
         pytest.param(PODS, {"watch": "true", "timeoutSeconds": "x"}, 400, id="watch-timeout"),
         pytest.param(PODS, {"watch": "true", "resourceVersion": "5"}, 410, id="watch-too-old"),
@@ -150,7 +150,9 @@ async def test_patch(
     ("path", "content_type", "code"),
     [
         pytest.param(f"{DEPLOYMENTS}/web", "application/json", 415, id="plain-json"),
-        pytest.param(f"{DEPLOYMENTS}/web", "application/apply-patch+yaml", 415, id="server-side-apply"),
+        pytest.param(f"{DEPLOYMENTS}/web", "application/apply-patch+yaml", 422, id="apply-without-a-manager"),
+        pytest.param(f"{DEPLOYMENTS}/web?fieldManager=a", "application/apply-patch+yaml", 400, id="apply-nothing"),
+        pytest.param(f"{DEPLOYMENTS}/web?force=true", "application/merge-patch+json", 422, id="force-a-merge"),
         pytest.param(f"{RULES}/r", "application/strategic-merge-patch+json", 415, id="strategic-on-a-custom-kind"),
         pytest.param(f"{DEPLOYMENTS}/none", "application/merge-patch+json", 404, id="no-such-object"),
     ],

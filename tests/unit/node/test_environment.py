@@ -18,7 +18,8 @@ POD = Pod.model_validate(
 
 
 def env_of(*entries: dict[str, Any]) -> dict[str, str]:
-    return container_env(Container.model_validate({"name": "app", "env": list(entries)}), POD, "127.0.0.2", "127.0.0.3")
+    container = Container.model_validate({"name": "app", "env": list(entries)})
+    return container_env(container, POD, "127.0.0.2", "127.0.0.3", {("configmap", "c"): {"A": "1"}})
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,11 @@ def test_downward_api(field: str, wanted: str) -> None:
         pytest.param(
             {"fieldRef": {"fieldPath": "spec.x"}}, "env X: fieldRef.fieldPath 'spec.x' is not known", id="field"
         ),
-        pytest.param({"secretKeyRef": {"name": "s"}}, "env X: valueFrom.secretKeyRef is not executed", id="secret"),
+        pytest.param({"resourceFieldRef": {}}, "env X: valueFrom.resourceFieldRef is not executed", id="resource"),
+        pytest.param({"secretKeyRef": {"name": "s", "key": "k"}}, 'secret "s" not found', id="no-secret"),
+        pytest.param(
+            {"configMapKeyRef": {"name": "c", "key": "k"}}, "couldn't find key k in ConfigMap shop/c", id="no-key"
+        ),
     ],
 )
 def test_a_source_that_is_not_known_is_named(source: dict[str, Any], message: str) -> None:
@@ -78,10 +83,31 @@ def test_a_source_that_is_not_known_is_named(source: dict[str, Any], message: st
         env_of({"name": "X", "valueFrom": source})
 
 
-def test_env_from_is_refused() -> None:
-    container = Container.model_validate({"name": "app", "envFrom": [{"configMapRef": {"name": "c"}}]})
-    with pytest.raises(BadSetting, match="container app: envFrom is not executed"):
-        container_env(container, POD, "", "")
+SOURCES = {("configmap", "c"): {"A": "1", "B": "2"}, ("secret", "s"): {"B": "3"}, ("configmap", "gone"): None}
+
+
+def test_whole_sources_come_first_and_the_last_one_wins() -> None:
+    groups = [
+        {"configMapRef": {"name": "c"}},
+        {"secretRef": {"name": "s"}},
+        {"prefix": "P_", "configMapRef": {"name": "c"}},
+        {"configMapRef": {"name": "gone", "optional": True}},
+    ]
+    env = [
+        {"name": "A", "value": "own $(B)"},
+        {"name": "K", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "A"}}},
+        {"name": "NO", "valueFrom": {"secretKeyRef": {"name": "s", "key": "none", "optional": True}}},
+    ]
+    container = Container.model_validate({"name": "app", "envFrom": groups, "env": env})
+    assert container_env(container, POD, "", "", SOURCES) == {
+        "A": "own 3", "B": "3", "P_A": "1", "P_B": "2", "K": "1",
+    }  # fmt: skip
+
+
+def test_a_missing_source_is_named() -> None:
+    container = Container.model_validate({"name": "app", "envFrom": [{"configMapRef": {"name": "gone"}}]})
+    with pytest.raises(BadSetting, match='configmap "gone" not found'):
+        container_env(container, POD, "", "", SOURCES)
 
 
 def test_a_program_finds_where_to_listen_and_how_to_call() -> None:
