@@ -1,7 +1,7 @@
 """How does a plain TCP connection get to an endpoint?
 
-One client connection, one endpoint, bytes both ways with back-pressure. What the client sends before the endpoint is
-connected waits in the kernel: the client's side is not read until then.
+One client connection, one endpoint, bytes both ways with back-pressure. What a side says before the two are joined is
+kept, and no more of it is read until then.
 """
 
 import asyncio
@@ -76,6 +76,7 @@ class _Side(asyncio.Protocol):
         self.other: _Side | None = None
         self.moved = 0
         self.ended = False
+        self.early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -85,13 +86,29 @@ class _Side(asyncio.Protocol):
         self.moved += len(data)
         if self.other is not None:
             self.other.transport.write(data)
+            return
+        # Pausing in connection_made would have no effect: uvloop starts to read only after it.
+        self.early += data
+        self.transport.pause_reading()
+
+    def join(self, other: "_Side") -> None:
+        """Pass on to `other` from now on, beginning with what was kept."""
+        self.other = other
+        if self.early:
+            other.transport.write(self.early)
+            self.early = b""
+            self.transport.resume_reading()
+        if self.ended and other.ended:
+            other.transport.close()
+        elif self.ended:
+            other.transport.write_eof()
 
     def eof_received(self) -> bool:
         """Half-close travels through: the other direction goes on, until it has ended as well."""
         self.ended = True
         other = self.other
         if other is None:
-            return False
+            return True
         if other.ended:
             other.transport.close()
             return False
@@ -139,7 +156,6 @@ class TcpClient(_Side):
         listener.stats.downstream_cx_active += 1
         peer = transport.get_extra_info("peername")
         self.peer_ip = peer[0] if peer else ""
-        self.transport.pause_reading()
         self.task = listener.proxy.tasks.start(self._reach(), "tcp")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -212,10 +228,10 @@ class TcpClient(_Side):
         labels = TcpLabels(reporter="source", peer=record.destination_of(host), service=record.service_of(host.cluster))
         self.cell = listener.proxy.metrics.tcp_cell(labels)
         self.cell.opened += 1
-        self.other, endpoint.other = endpoint, self
+        self.join(endpoint)
+        endpoint.join(self)
         if listener.tcp.idle_timeout_s:
             self._timer = listener.loop.call_later(listener.tcp.idle_timeout_s, self._look)
-        self.transport.resume_reading()
 
     def _look(self) -> None:
         """Close a connection on which nothing moved since the last look."""
