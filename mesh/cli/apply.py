@@ -144,7 +144,7 @@ def _same(wanted: Any, live: Any) -> bool:
 
 def apply(
     files: Annotated[list[str], typer.Option("-f", "--filename", help="File, folder or - (repeatable).")],
-    namespace: Annotated[str | None, typer.Option("-n", "--namespace")] = None,
+    namespace: Annotated[str | None, typer.Option("-n", "--namespace", help="For objects that name none.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Which mesh.")] = None,
 ) -> None:
     """Create or change the objects of files in a running mesh."""

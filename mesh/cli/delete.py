@@ -12,10 +12,10 @@ from mesh.cli.state import choose
 
 
 def delete(
-    kind: Annotated[str | None, typer.Argument()] = None,
-    object_name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
-    files: Annotated[list[str] | None, typer.Option("-f", "--filename")] = None,
-    namespace: Annotated[str, typer.Option("-n", "--namespace")] = "default",
+    kind: Annotated[str | None, typer.Argument(help="pod, deploy, svc, routerule, ...")] = None,
+    object_name: Annotated[str | None, typer.Argument(metavar="NAME", help="The object to remove.")] = None,
+    files: Annotated[list[str] | None, typer.Option("-f", "--filename", help="File, folder or - (repeatable).")] = None,
+    namespace: Annotated[str, typer.Option("-n", "--namespace", help="Where the object is.")] = "default",
     name: Annotated[str | None, typer.Option("--name", help="Which mesh.")] = None,
 ) -> None:
     """Remove objects from a running mesh: `-f FILE`, or KIND NAME."""

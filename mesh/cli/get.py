@@ -30,11 +30,11 @@ def kind_named(word: str) -> scheme.Kind:
 
 def get(
     kind: Annotated[str, typer.Argument(help="pods, deploy, svc, routerule, ... or all")],
-    object_name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
-    namespace: Annotated[str, typer.Option("-n", "--namespace")] = "default",
-    everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces")] = False,
-    selector: Annotated[str, typer.Option("-l", "--selector")] = "",
-    form: Annotated[Form | None, typer.Option("-o", "--output")] = None,
+    object_name: Annotated[str | None, typer.Argument(metavar="NAME", help="One object instead of all.")] = None,
+    namespace: Annotated[str, typer.Option("-n", "--namespace", help="Where to look.")] = "default",
+    everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces", help="Look everywhere.")] = False,
+    selector: Annotated[str, typer.Option("-l", "--selector", help="Labels, as kubectl: app=web,version!=v1")] = "",
+    form: Annotated[Form | None, typer.Option("-o", "--output", help="Without it, a table.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Which mesh.")] = None,
 ) -> None:
     """Show objects of a running mesh."""

@@ -25,6 +25,7 @@ from mesh.node.addresses import Plan
 
 START_S = 30.0
 STOP_S = 20.0
+MAX_WAIT_S = 86_400
 Progress = Callable[[str], None]
 
 
@@ -53,12 +54,36 @@ def start(options: UpOptions, progress: Progress) -> state.State:
     Ctrl-C, what was started is stopped again. Raises UserError.
     """
     state.check_name(options.name)
+    if not 0 <= options.wait_s <= MAX_WAIT_S:
+        raise UserError(f"--wait {options.wait_s}: 0 to {MAX_WAIT_S} seconds")
     objects = manifests.read(options.files) if options.files else []
     judge(objects)
     if any(running.name == options.name for running in state.running()):
         raise UserError(f"a mesh named {options.name!r} is running; stop it with: mesh down --name {options.name}", 1)
     images = parse_images(options.images)
-    where = Path(options.state_dir) if options.state_dir else fresh_folder(options.name)
+    with take_name(options.name) as own:
+        control, events, settings = _begin(options, images, own)
+    try:
+        running = first_state(events, control, settings, progress)
+        if objects:
+            progress(f"applying {len(objects)} objects")
+            apply_manifests(running.api, objects)
+        readiness.wait(rest.Rest(running.api), settings.nodes, options.wait_s, progress)
+        control.returncode = 0  # it lives on by itself; this object must not complain that it does
+        return running
+    except BaseException:
+        end(control)
+        state.forget(options.name)
+        raise
+    finally:
+        events.close()
+
+
+def _begin(
+    options: UpOptions, images: dict[str, str], own: IO[bytes]
+) -> tuple[subprocess.Popen[bytes], IO[bytes], Settings]:
+    """Folder, addresses, process: what a mesh has before its first report. own: the lock of its name."""
+    where = folder_for(options)
     lock, block = take_block(where)
     try:
         settings = Settings(
@@ -75,22 +100,10 @@ def start(options: UpOptions, progress: Progress) -> state.State:
             separate_gateway=options.separate_gateway,
         )
     except ValueError as error:
+        lock.close()
         raise UserError(str(error)) from None
-    control, events = spawn(settings, where, lock)
-    try:
-        running = first_state(events, control, settings, progress)
-        if objects:
-            progress(f"applying {len(objects)} objects")
-            apply_manifests(running.api, objects)
-        readiness.wait(rest.Rest(running.api), settings.nodes, options.wait_s, progress)
-        control.returncode = 0  # it lives on by itself; this object must not complain that it does
-        return running
-    except BaseException:
-        end(control)
-        state.forget(options.name)
-        raise
-    finally:
-        events.close()
+    control, events = spawn(settings, where, (lock, own))
+    return control, events, settings
 
 
 def parse_images(entries: Sequence[str]) -> dict[str, str]:
@@ -132,12 +145,33 @@ def checked_command(name: str, command: str) -> str:
     return shlex.join(words)
 
 
-def fresh_folder(name: str) -> Path:
-    """An empty folder for the objects of a mesh that nobody asked to keep."""
-    where = state.folder(name) / "state"
-    shutil.rmtree(where, ignore_errors=True)
-    where.mkdir(parents=True, exist_ok=True)
-    return where
+def take_name(name: str) -> IO[bytes]:
+    """The lock of a mesh's name: held by one `mesh up`, then by the control process for as long as it lives."""
+    folder = state.folder(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / "lock", "ab")  # noqa: SIM115 - the control process inherits it
+    except OSError as error:
+        raise UserError(f"MESH_HOME {state.home()}: cannot be written: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise UserError(f"a mesh named {name!r} is just starting or stopping; see: mesh status", 1) from None
+    return lock
+
+
+def folder_for(options: UpOptions) -> Path:
+    """Where the objects live: the folder of --state, or an empty one for a mesh that nobody asked to keep."""
+    where = Path(options.state_dir) if options.state_dir else state.folder(options.name) / "state"
+    if not options.state_dir:
+        shutil.rmtree(where, ignore_errors=True)
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=where):
+            return where
+    except OSError as error:
+        raise UserError(f"--state {where}: cannot be written: {error.strerror}") from None
 
 
 def take_block(where: Path) -> tuple[IO[bytes], int]:
@@ -169,21 +203,22 @@ def take_block(where: Path) -> tuple[IO[bytes], int]:
     raise UserError("eight meshes run on this machine already; stop one with: mesh down", 1)
 
 
-def spawn(settings: Settings, where: Path, lock: IO[bytes]) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-    """The control process and the pipe on which it reports. It outlives this command."""
+def spawn(settings: Settings, where: Path, locks: Sequence[IO[bytes]]) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """The control process and the pipe on which it reports. It outlives this command, and keeps the locks."""
     try:
-        where.mkdir(parents=True, exist_ok=True)
         log = open(where / "control.log", "ab")  # noqa: SIM115 - closed below
     except OSError as error:
         raise UserError(f"--state {where}: {error.strerror}") from None
     read, write = os.pipe()
-    with log, lock:
+    with contextlib.ExitStack() as closing:
+        for file in (log, *locks):
+            closing.enter_context(file)
         control = subprocess.Popen(  # noqa: S603 - our own program, no shell
             [sys.executable, "-m", "mesh.emulator", "control", str(write), settings.to_json()],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            pass_fds=(write, lock.fileno()),
+            pass_fds=(write, *(lock.fileno() for lock in locks)),
             start_new_session=True,
         )
     os.close(write)

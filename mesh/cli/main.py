@@ -69,6 +69,8 @@ def main(arguments: list[str] | None = None) -> None:
         code, text = 1, str(error)
     except (KeyboardInterrupt, typer.Abort):
         code, text = 130, "interrupted"
+    if code == 130:  # typer's own way to end on Ctrl-C says nothing
+        text = text or "interrupted"
     for line in text.splitlines():
         print(f"mesh: {line}", file=sys.stderr)
     sys.exit(code)

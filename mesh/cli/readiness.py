@@ -23,7 +23,7 @@ def wait(server: rest.Rest, nodes: int, wait_s: float, progress: Callable[[str],
             progress(text)
             told = text
         if time.monotonic() > deadline:
-            reasons = list(pod_reasons(items(server, "pods")))[:3]
+            reasons = list(pod_reasons(items(server, "pods"), items(server, "events")))[:3]
             raise UserError(
                 f"not ready after {wait_s:.0f} s: {'; '.join(missing[:3])}" + "".join(f"; {r}" for r in reasons), 1
             )
@@ -71,15 +71,35 @@ def _unlisted(pods: Objects, services: Objects, endpoints: Objects) -> Iterator[
             yield f"endpoints of service {service['metadata']['name']}"
 
 
-def pod_reasons(pods: Objects) -> Iterator[str]:
-    """Why containers wait, as the pods' own status says."""
+def pod_reasons(pods: Objects, events: Objects) -> Iterator[str]:
+    """Why pods are not ready: what a waiting container says, else the last warning about the pod."""
     for pod in pods:
-        for container in (pod.get("status") or {}).get("containerStatuses") or ():
-            waiting = (container.get("state") or {}).get("waiting")
-            if waiting and waiting.get("reason") not in ("ContainerCreating", "PodInitializing"):
-                yield f"pod {pod['metadata']['name']}: {waiting.get('reason')}: {waiting.get('message', '')}".rstrip(
-                    ": "
-                )
+        if _condition(pod, "Ready") or pod["metadata"].get("deletionTimestamp"):
+            continue
+        said = list(_waiting(pod)) or _last_warning(pod, events)
+        for text in said:
+            yield f"pod {pod['metadata']['name']}: {text}"
+
+
+def _waiting(pod: dict[str, Any]) -> Iterator[str]:
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        waiting = (container.get("state") or {}).get("waiting")
+        if waiting and waiting.get("reason") not in ("ContainerCreating", "PodInitializing"):
+            yield f"{waiting.get('reason')}: {waiting.get('message', '')}".rstrip(": ")
+
+
+def _last_warning(pod: dict[str, Any], events: Objects) -> list[str]:
+    about = [
+        event
+        for event in events
+        if event.get("type") == "Warning"
+        and (event.get("involvedObject") or {}).get("name") == pod["metadata"]["name"]
+        and _key(event)[0] == _key(pod)[0]
+    ]
+    about.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+    if about:
+        return [f"{about[-1].get('reason')}: {' '.join(str(about[-1].get('message')).split())}"]
+    return ["a container runs but is not ready"] if (pod.get("spec") or {}).get("nodeName") else ["no node has it yet"]
 
 
 def _key(obj: dict[str, Any]) -> tuple[str, str]:

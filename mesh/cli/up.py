@@ -39,7 +39,7 @@ def up(
         bool, typer.Option("--separate-gateway", help="A process of its own for the gateway: for load tests.")
     ] = False,
     wait_s: Annotated[float, typer.Option("--wait", help="Seconds that pods may take to become ready.")] = 60.0,
-    form: Annotated[Form, typer.Option("-o", "--output")] = Form.text,
+    form: Annotated[Form, typer.Option("-o", "--output", help="For people, or for programs.")] = Form.text,
 ) -> None:
     """Start a mesh."""
     options = launch.UpOptions(
@@ -57,6 +57,7 @@ def up(
         wait_s=wait_s,
     )
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends a start, nothing of it stays behind
     running = launch.start(options, output.say)
     if form is Form.json:
         output.as_json(summary(running), indent=None)
@@ -100,7 +101,6 @@ def stay(running: state.State) -> None:
     """Wait for Ctrl-C or SIGTERM, then stop the mesh."""
     output.say("running; Ctrl-C stops it")
     try:
-        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
         while state.alive(running.control_pid):
             time.sleep(0.2)
             launch.reap(running.control_pid)
@@ -108,5 +108,5 @@ def stay(running: state.State) -> None:
         raise typer.Exit(1)
     except KeyboardInterrupt:
         output.say("stopping")
-        signal.signal(signal.SIGTERM, previous)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing shall come between it and the end
         launch.stop(running)

@@ -189,17 +189,18 @@ class Supervisor:
 
 async def run_control(settings: Settings, reports: TextIO) -> None:
     """The control process: report on `reports` as JSON lines until all is up, then run until told to stop."""
+    stop = asyncio.Event()
 
     def report(event: dict[str, Any]) -> None:
         try:
             reports.write(orjson.dumps(event).decode() + "\n")
         except (BrokenPipeError, ValueError):
-            pass  # whoever started us has gone; the log says the same
+            log.warning("whoever started this mesh is gone before it was ready; stopping")
+            stop.set()
 
     def say(text: str) -> None:
         report({"say": text})
 
-    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     supervisor = Supervisor(settings, say)
@@ -221,6 +222,9 @@ async def run_control(settings: Settings, reports: TextIO) -> None:
     except (BindError, ChildFailed, StoreError) as error:
         log.error("cannot start error=%s", error)
         report({"error": str(error)})
+    except Exception as error:
+        log.exception("start failed")
+        report({"error": f"the control process failed: {error!r}; its log is {settings.state_dir}/control.log"})
     finally:
         starting.cancel()
         await supervisor.close()

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mesh.node.addresses import MAX_NODES, Plan
+from mesh.node.addresses import ADMIN_PORT, MAX_NODES, METRICS_PORT, Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,13 @@ class Settings:
             raise ValueError(f"--nodes {self.nodes}: 1 to {MAX_NODES}")
         if not 1.0 <= self.node_grace_s <= 600:
             raise ValueError(f"--node-grace {self.node_grace_s}: 1 to 600 seconds")
+        taken = {ADMIN_PORT: "the gateway's admin pages", METRICS_PORT: "the gateway's metrics"}
+        for option, port in self._ports:
+            if not 1 <= port <= 65535:
+                raise ValueError(f"{option} {port}: 1 to 65535")
+            if port in taken:
+                raise ValueError(f"{option} {port}: the port of {taken[port]}; choose another")
+            taken[port] = option
 
     @classmethod
     def for_test(cls, state_dir: Path, **changes: Any) -> "Settings":
@@ -53,6 +60,10 @@ class Settings:
     @property
     def plan(self) -> Plan:
         return Plan(self.block)
+
+    @property
+    def _ports(self) -> tuple[tuple[str, int], ...]:
+        return ("--gateway-port", self.gateway_port), ("--api-port", self.api_port), ("--dns-port", self.dns_port)
 
     @property
     def api_url(self) -> str:
