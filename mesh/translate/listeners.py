@@ -23,6 +23,9 @@ INBOUND, OUTBOUND = base_pb2.INBOUND, base_pb2.OUTBOUND
 
 Listener = Any
 RouteConfiguration = Any
+# The callee's sidecar leaves an application's own `server` header alone: learners tell image versions by it.
+_OVERWRITE = hcm.HttpConnectionManager.OVERWRITE
+_APPEND = hcm.HttpConnectionManager.APPEND_IF_ABSENT
 
 
 def http_listener(
@@ -45,6 +48,7 @@ def http_listener(
         rds=hcm.Rds(config_source=ads(), route_config_name=routes),
         http_filters=[hcm.HttpFilter(name="envoy.filters.http.router", typed_config=_any(router_pb2.Router()))],
         server_name=server_name,
+        server_header_transformation=_APPEND if direction == INBOUND else _OVERWRITE,
         use_remote_address=wrappers_pb2.BoolValue(value=edge),
         normalize_path=wrappers_pb2.BoolValue(value=True),
         proxy_100_continue=True,

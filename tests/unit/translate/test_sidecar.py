@@ -169,5 +169,10 @@ def test_flags_of_the_connection_managers(world: World) -> None:
     }
     assert found == [
         {**common, "statPrefix": "outbound", "serverName": "envoy"},
-        {**common, "statPrefix": "inbound_8080", "serverName": "istio-envoy"},
+        {
+            **common,
+            "statPrefix": "inbound_8080",
+            "serverName": "istio-envoy",
+            "serverHeaderTransformation": "APPEND_IF_ABSENT",
+        },
     ]
