@@ -10,12 +10,12 @@ WORDS: dict[str, str] = {
     "DeploymentSpec.revisionHistoryLimit": "How many old ReplicaSets are kept to go back to. Default 10.",
     "DeploymentSpec.progressDeadlineSeconds": "After how long without progress a rollout is said to have failed.",
     "DeploymentSpec.paused": "While true, changes of the template start no rollout.",
-    "DeploymentStrategy.type": "RollingUpdate (default): step by step. Recreate: all old pods first go, then new ones come.",
+    "DeploymentStrategy.type": "RollingUpdate (default): step by step. Recreate: all old pods go, then new ones come.",
     "DeploymentStrategy.rollingUpdate": "The bounds of a rolling update.",
-    "RollingUpdateDeployment.maxSurge": "How many pods more than wanted there may be: a number, or a percentage rounded up. "
-    "Default 25%.",
-    "RollingUpdateDeployment.maxUnavailable": "How many pods fewer than wanted may be available: a number, or a percentage "
-    "rounded down. Default 25%.",
+    "RollingUpdateDeployment.maxSurge": "How many pods more than wanted there may be: a number, or a percentage that "
+    "is rounded up. Default 25%.",
+    "RollingUpdateDeployment.maxUnavailable": "How many pods fewer than wanted may be available: a number, or a "
+    "percentage that is rounded down. Default 25%.",
     "ReplicaSet": "Keeps a number of equal pods running. Usually made by a Deployment.",
     "StatefulSet": "Keeps pods with lasting names (NAME-0, NAME-1, ...) running, started and replaced in order.",
     "Pod": "One or more containers with one address. Here each container is an emulated application.",
@@ -37,7 +37,7 @@ WORDS: dict[str, str] = {
     "ServicePort.targetPort": "Number or name of the port on the pods. Default: the same as port.",
     "Ingress": "Which requests from outside go to which service.",
     "IngressSpec.rules": "Hosts and paths, and the services behind them.",
-    "HTTPIngressPath.pathType": "Exact, Prefix or ImplementationSpecific.",
+    "HttpIngressPath.pathType": "Exact, Prefix or ImplementationSpecific.",
     "RouteRule": "How requests to a service are split, matched, delayed, failed, mirrored, or sent elsewhere.",
     "Namespace": "A room for objects; names are unique within it.",
     "Node": "A machine on which pods run. Here each is a process.",
