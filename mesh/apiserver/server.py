@@ -21,6 +21,8 @@ from mesh.runtime.net import listening_socket
 
 log = logging.getLogger("mesh.apiserver")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+LONGEST_LINE = 1 << 16
+"""Of a request: the words of an exec are part of it."""
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
 
 
@@ -41,7 +43,12 @@ class ApiServer:
         app.router.add_routes(list(extra_routes))
         app.router.add_route("*", "/{path:.*}", self._dispatch)
         self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0, keepalive_timeout=600.0
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=1.0,
+            keepalive_timeout=600.0,
+            max_line_size=LONGEST_LINE,
         )
 
     async def start(self) -> None:
