@@ -69,6 +69,7 @@ def start(options: UpOptions, progress: Progress) -> state.State:
             progress(f"applying {len(objects)} objects")
             apply_manifests(running.api, objects)
         readiness.wait(rest.Rest(running.api), settings.nodes, options.wait_s, progress)
+        advise(running.api, objects, progress)
         control.returncode = 0  # it lives on by itself; this object must not complain that it does
         return running
     except BaseException:
@@ -77,6 +78,19 @@ def start(options: UpOptions, progress: Progress) -> state.State:
         raise
     finally:
         events.close()
+
+
+def advise(api: str, objects: Sequence[manifests.Manifest], progress: Progress) -> None:
+    """Tell a person without privileges which of the services that they asked for have no address of their own."""
+    lowest = readiness.lowest_port()
+    if lowest > 1 and any(manifest.kind.kind == "Service" for manifest in objects):
+        own = {manifest.name for manifest in objects}
+        services = [s for s in readiness.items(rest.Rest(api), "services") if s["metadata"]["name"] in own]
+        if unserved := readiness.unserved(services, lowest):
+            progress(
+                f"note: ports below {lowest} need privileges, so these services answer through the gateway and "
+                f"sidecars but not at their cluster address: {', '.join(unserved)}; the README says how to change it"
+            )
 
 
 def _begin(

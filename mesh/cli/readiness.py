@@ -1,7 +1,9 @@
 """Is everything that was applied up, and if not, what is missing?"""
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from mesh.api import scheme, selectors
@@ -69,6 +71,27 @@ def _unlisted(pods: Objects, services: Objects, endpoints: Objects) -> Iterator[
         )
         if listed.get(_key(service), 0) < ready:
             yield f"endpoints of service {service['metadata']['name']}"
+
+
+def unserved(services: Objects, lowest_port: int) -> list[str]:
+    """Services with a cluster address that this user cannot listen on: `NAME:PORT`."""
+    return [
+        f"{service['metadata']['name']}:{port['port']}"
+        for service in services
+        if (service.get("spec") or {}).get("clusterIP") not in (None, "", "None")
+        for port in service["spec"].get("ports") or ()
+        if port["port"] < lowest_port and port.get("protocol", "TCP") == "TCP"
+    ]
+
+
+def lowest_port() -> int:
+    """The lowest port that this user may listen on."""
+    if os.geteuid() == 0:
+        return 1
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    except (OSError, ValueError):
+        return 1
 
 
 def pod_reasons(pods: Objects, events: Objects) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Which meshes run on this machine for this user, and where are their parts?
 
-A running mesh has one JSON file below MESH_HOME, written by its control process and removed when it stops. A file
+A running mesh has one JSON file below MESH_HOME, written by `mesh up` and removed by whoever stops the mesh. A file
 whose process is gone (a crash) counts as not running.
 """
 

@@ -60,3 +60,34 @@ def test_a_kept_state_wants_its_block_again(tmp_path: Path) -> None:
     again, same = launch.take_block(tmp_path)
     again.close()
     assert same == block
+
+
+@pytest.mark.parametrize("wait_s", [-1.0, float("nan"), float("inf")])
+def test_a_wait_that_cannot_be(wait_s: float) -> None:
+    with pytest.raises(UserError, match="0 to 86400 seconds"):
+        launch.start(launch.UpOptions(wait_s=wait_s), print)
+
+
+def test_a_name_is_for_one_mesh_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESH_HOME", str(tmp_path))
+    with launch.take_name("a"), launch.take_name("b"), pytest.raises(UserError, match="'a' is just starting") as told:
+        launch.take_name("a")
+    assert told.value.exit_code == 1
+    launch.take_name("a").close()
+
+
+def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(UserError, match=f"--state {file}: cannot be written"):
+        launch.folder_for(launch.UpOptions(state_dir=str(file)))
+    monkeypatch.setenv("MESH_HOME", str(file / "below"))
+    with pytest.raises(UserError, match="below: cannot be written"):
+        launch.take_name("a")
+
+
+def test_only_a_kept_state_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESH_HOME", str(tmp_path / "home"))
+    for options, kept in ((launch.UpOptions(), False), (launch.UpOptions(state_dir=str(tmp_path / "mine")), True)):
+        (launch.folder_for(options) / "objects.db").touch()
+        assert (launch.folder_for(options) / "objects.db").exists() is kept
