@@ -8,8 +8,10 @@ from typing import Any
 from mesh.client.base import Client
 from mesh.client.informer import Informer
 from mesh.controllers.accounts import AccountsController
+from mesh.controllers.autoscaler import AutoscalerController
 from mesh.controllers.cache import Caches
 from mesh.controllers.deployment import DeploymentController
+from mesh.controllers.disruption import DisruptionController
 from mesh.controllers.endpoints import EndpointsController, EndpointSliceController
 from mesh.controllers.events import Recorder
 from mesh.controllers.garbage import GarbageCollector
@@ -40,6 +42,8 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     NamespaceController,
     NodeController,
     AccountsController,
+    DisruptionController,
+    AutoscalerController,
 )
 
 

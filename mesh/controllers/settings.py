@@ -3,7 +3,7 @@
 The addresses come from the emulator as plain values: the plan of addresses belongs to the nodes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 ServiceKey = tuple[str, str]
@@ -11,6 +11,10 @@ ServiceKey = tuple[str, str]
 
 def _no_address(namespace: str, name: str) -> str | None:
     return None
+
+
+async def _no_totals(pod_ips: Sequence[str]) -> Mapping[str, float]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,12 @@ class Settings:
 
     eviction_s: float = 0.0
     """Seconds between the loss of a node and the replacement of its pods. 0, since a lost node is a dead process."""
+
+    autoscale_interval_s: float = 15.0
+    """Seconds between two looks of an autoscaler. Source: Kubernetes' --horizontal-pod-autoscaler-sync-period."""
+
+    request_totals: Callable[[Sequence[str]], Awaitable[Mapping[str, float]]] = _no_totals
+    """Pod addresses -> how many requests each pod has answered; who cannot say is left out."""
 
     event_ttl_s: float = 3600.0
     """Seconds after its last occurrence for which an event is kept. Source: Kubernetes' --event-ttl."""

@@ -28,6 +28,7 @@ from mesh.dns.feed import Feed
 from mesh.dns.server import DnsServer
 from mesh.emulator.gateway import GatewayWorker
 from mesh.emulator.processes import Child, ChildFailed
+from mesh.emulator.request_totals import request_totals
 from mesh.emulator.settings import Settings
 from mesh.emulator.worker import access_log
 from mesh.node.addresses import METRICS_PORT, Plan
@@ -107,6 +108,7 @@ def controller_settings(settings: Settings) -> ControllerSettings:
         dns_address=(plan.dns_service, settings.dns_port),
         node_grace_s=settings.node_grace_s,
         load_balancer_address=LoadBalancers(plan),
+        request_totals=request_totals,
     )
 
 
