@@ -10,7 +10,6 @@ from typing import Any, Generic, TypeVar
 
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 
-from mesh.discovery.tables import Endpoints
 from mesh.routing.compile import compile_cluster, compile_endpoints, compile_listener, compile_virtual_host
 from mesh.routing.route_table import RouteTable
 from mesh.routing.spec import ClusterSpec, EndpointSpec, ListenerSpec
@@ -18,8 +17,6 @@ from mesh.translate.resources import wire
 
 K = TypeVar("K")
 V = TypeVar("V")
-SPARE = 1000
-"""Dead endpoints that are not worth a clean-up."""
 
 
 class _Kept(Generic[K, V]):
@@ -88,27 +85,10 @@ class Compiled:
     def __init__(self) -> None:
         self._hosts = _Cache(compile_virtual_host)
         self._clusters = _Cache(compile_cluster)
-        self._lists: _Kept[int, tuple[tuple[Any, ...], Endpoints]] = _Kept()
-        self._singles: dict[int, tuple[Any, EndpointSpec]] = {}
         self._tables: _Kept[tuple[str, bool, tuple[int, ...]], RouteTable] = _Kept()
 
     def cluster(self, message: Any) -> ClusterSpec:
         return self._clusters.get(message)
-
-    def endpoints(self, messages: tuple[Any, ...]) -> Endpoints:
-        """The endpoints of a cluster: one by one, so that a change in one of many costs that one."""
-        # Messages are kept with their results, as in `_Entry`.
-        known = self._lists.get(id(messages))
-        if known is None:
-            known = (messages, tuple(map(self._single, messages)))
-            self._lists.put(id(messages), known)
-        return known[1]
-
-    def _single(self, message: Any) -> EndpointSpec:
-        known = self._singles.get(id(message))
-        if known is None:
-            known = self._singles[id(message)] = (message, _endpoint(message))
-        return known[1]
 
     def listener(self, message: Any) -> ListenerSpec:
         """Not remembered: each listener has an address of its own."""
@@ -125,23 +105,14 @@ class Compiled:
             self._tables.put(key, table)
         return table
 
-    def sweep_endpoints(self, live: int) -> None:
-        """Forget the lists that were not asked for since the last sweep, and single endpoints once most are dead.
-
-        live: how many endpoints there are now.
-        """
-        self._lists.sweep()
-        if len(self._singles) > 2 * live + SPARE:
-            self._singles = {}
-
-    def sweep_routes(self) -> None:
+    def sweep(self) -> None:
         """Forget the clusters, virtual hosts and tables that were not asked for since the last sweep of them."""
         self._hosts.sweep()
         self._clusters.sweep()
         self._tables.sweep()
 
 
-def _endpoint(message: Any) -> EndpointSpec:
-    """The spec of one LbEndpoint."""
+def endpoint(message: Any) -> EndpointSpec:
+    """The spec of one LbEndpoint. Whoever remembers it lets the message go, which is ten times as large."""
     localities = [endpoint_components_pb2.LocalityLbEndpoints(lb_endpoints=[message])]
     return compile_endpoints(endpoint_pb2.ClusterLoadAssignment(cluster_name="one", endpoints=localities))[0]

@@ -11,7 +11,7 @@ from typing import Any
 from mesh.api.core import Pod
 from mesh.api.meta import Object
 from mesh.discovery.checks import Problem, problem_of
-from mesh.discovery.compiled import SPARE, Compiled
+from mesh.discovery.compiled import Compiled, endpoint
 from mesh.discovery.tables import Endpoints
 from mesh.metrics.registry import Workload
 from mesh.routing.route_table import RouteTable
@@ -25,6 +25,9 @@ from mesh.translate.snapshot import Snapshot, World
 from mesh.translate.targets import Target, targets
 from mesh.translate.views import PodView, ServiceView, pod_view
 
+SPARE = 1000
+"""Endpoints of the past that are not worth a clean-up."""
+
 
 class Configuration:
     """The objects, the snapshot in force, and what all proxies of the process share."""
@@ -32,7 +35,7 @@ class Configuration:
     def __init__(self, domain: str = DOMAIN) -> None:
         self._world = World(domain)
         self._memo = Memo()
-        self._singles = Memo()
+        self._singles = Memo(endpoint)
         self._targets: tuple[Target, ...] = ()
         self._tables: dict[outbound.CallerClass, RouteTable] = {}
         self._gateway: RouteTable | None = None
@@ -86,19 +89,18 @@ class Configuration:
 
     def _compiled_endpoints(self, snapshot: Snapshot, wanted: tuple[Target, ...]) -> dict[bytes, Endpoints]:
         found = outbound.endpoints(wanted, snapshot, self._memo, self._singles)
-        return {target.name.encode(): self.compiled.endpoints(messages) for target, messages in found.items()}
+        return {target.name.encode(): specs for target, specs in found.items()}
 
     def sweep(self) -> None:
         """Forget what no proxy uses any more. Call it when every proxy has been asked for its tables."""
         live = sum(map(len, self.snapshot.backends.values()))
-        self.compiled.sweep_endpoints(live)
         if len(self._singles) > 2 * live + SPARE:
-            self._singles = Memo()
+            self._singles = Memo(endpoint)
         if not self._swept:
             # Only a refresh of the routes asks for everything; after another one this would forget what is needed.
             self._swept = True
             self._memo.sweep()
-            self.compiled.sweep_routes()
+            self.compiled.sweep()
 
     def pod(self, pod: Pod) -> PodView:
         """The latest known state of a pod, while it has its address."""

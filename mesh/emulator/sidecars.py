@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from mesh.api.core import Pod
+from mesh.discovery.slim import slim_pod
 from mesh.discovery.source import ConfigSource, Subscription
 from mesh.metrics.registry import ProxyMetrics
 from mesh.node.addresses import ADMIN_PORT, METRICS_PORT
@@ -22,15 +23,18 @@ LogLine = Callable[[bytes], None]
 class Sidecar:
     """The proxy of one pod; implements what `node.pod.Sidecar` asks."""
 
-    def __init__(self, pod: Pod, pod_ip: str, app_ip: str, source: ConfigSource, clock: Clock, log: LogLine | None):
-        self._pod = pod.model_copy(deep=True)
+    def __init__(
+        self, pod: Pod, pod_ip: str, app_ip: str, source: ConfigSource, clock: Clock, log: LogLine | None,
+        rng: random.Random,
+    ) -> None:  # fmt: skip
+        self._pod = slim_pod(pod)
         self._pod.status.pod_ip = pod_ip  # not yet written when the sidecar starts
         self._app_ip, self._source = app_ip, source
         workload = source.workload(self._pod)
         self._proxy = ProxyServer(
             identity=Identity(name=f"{pod.namespace}/{pod.name}", workload=workload, node=pod.spec.node_name or ""),
             metrics=ProxyMetrics(workload, tag=TAG),
-            rng=random.Random(),
+            rng=rng,
             clock=clock,
             bind_source=pod_ip,
             access_log=log,
@@ -68,6 +72,7 @@ class Sidecars:
 
     def __init__(self, source: ConfigSource, clock: Clock, log: LogLine | None) -> None:
         self._source, self._clock, self._log = source, clock, log
+        self._rng = random.Random()
 
     def __call__(self, pod: Pod, pod_ip: str, app_ip: str) -> Sidecar:
-        return Sidecar(pod, pod_ip, app_ip, self._source, self._clock, self._log)
+        return Sidecar(pod, pod_ip, app_ip, self._source, self._clock, self._log, self._rng)

@@ -12,11 +12,15 @@ T = TypeVar("T")
 
 
 class Memo:
-    """Remembers one result a key, with the inputs it was made from."""
+    """Remembers one result a key, with the inputs it was made from.
 
-    __slots__ = ("_fresh", "_kept")
+    finish: what becomes of a new result before it is remembered, for who wants something smaller.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_finish", "_fresh", "_kept")
+
+    def __init__(self, finish: Callable[[Any], Any] | None = None) -> None:
+        self._finish = finish
         self._kept: dict[object, tuple[tuple[object, ...], Any]] = {}
         self._fresh: dict[object, tuple[tuple[object, ...], Any]] = {}
 
@@ -27,7 +31,7 @@ class Memo:
         """
         entry = self._fresh.get(key) or self._kept.get(key)
         if entry is None or not _same(entry[0], inputs):
-            entry = (inputs, make())
+            entry = (inputs, make() if self._finish is None else self._finish(make()))
         self._fresh[key] = entry
         result: T = entry[1]
         return result

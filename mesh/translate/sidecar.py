@@ -6,6 +6,8 @@ each port that a container or a service names, passing on to the application beh
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from mesh.translate import outbound
 from mesh.translate.clusters import ServiceName, inbound_assignment, inbound_cluster
@@ -86,11 +88,24 @@ def inbound(pod: PodView, app_ip: str, ports: tuple[InboundPort, ...]) -> Resour
     open_ports = [port for port in ports if port.number not in RESERVED]
     return Resources(
         listeners=(_outbound_listener(pod), *(_inbound_listener(pod, port) for port in open_ports)),
-        routes=tuple(inbound_routes(port.number) for port in open_ports if port.http),
-        clusters=tuple(inbound_cluster(port.number, port.services) for port in open_ports),
+        routes=tuple(_routes(port.number) for port in open_ports if port.http),
+        clusters=tuple(_cluster(port.number, port.services) for port in open_ports),
         endpoints=tuple(inbound_assignment(port.number, app_ip) for port in open_ports),
         findings=tuple(_taken(pod, port.number) for port in ports if port.number in RESERVED),
     )
+
+
+# What stands behind a port says nothing of the pod: thousands of pods share a few messages, which nobody changes.
+
+
+@lru_cache(maxsize=256)
+def _routes(number: int) -> Any:
+    return inbound_routes(number)
+
+
+@lru_cache(maxsize=256)
+def _cluster(number: int, services: tuple[ServiceName, ...]) -> Any:
+    return inbound_cluster(number, services)
 
 
 def _outbound_listener(pod: PodView) -> Listener:

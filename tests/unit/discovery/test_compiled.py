@@ -34,6 +34,6 @@ def test_a_sweep_keeps_what_was_asked_for_since_the_last() -> None:
     kept, dropped = host("kept"), host("dropped")
     table, gone = compiled.table("t", [kept]), compiled.table("t", [dropped])
     for _ in range(3):
-        compiled.sweep_routes()
+        compiled.sweep()
         assert compiled.table("t", [kept]) is table
     assert compiled.table("t", [dropped]) is not gone
