@@ -3,8 +3,10 @@
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from mesh.api.core import Pod
 from mesh.client.base import Client
 from mesh.client.informer import Informer
 from mesh.controllers.accounts import AccountsController
@@ -24,6 +26,7 @@ from mesh.controllers.runtime import Context, Controller
 from mesh.controllers.scheduler import SchedulerController
 from mesh.controllers.services import ServicesController
 from mesh.controllers.settings import Settings
+from mesh.controllers.sharing import Sharing
 from mesh.controllers.statefulset import StatefulSetController
 from mesh.runtime.clock import Clock
 from mesh.runtime.tasks import Tasks
@@ -63,7 +66,7 @@ class Manager:
     ) -> None:
         settings = settings or Settings()
         self.recorder = Recorder(client, clock, ttl_s=settings.event_ttl_s, most=settings.max_events)
-        self.caches = Caches(make_informer or (lambda cls: Informer(client, cls)))
+        self.caches = Caches(make_informer or partial(_informer, client))
         context = Context(
             client=client,
             caches=self.caches,
@@ -103,3 +106,7 @@ class Manager:
         """Stop all controllers. What they wrote stays; safe to call twice, or without a start."""
         self._stopped.set()
         await self._tasks.close()
+
+
+def _informer(client: Client, cls: type[Any]) -> Informer[Any]:
+    return Informer(client, cls, transform=Sharing() if cls is Pod else None)
