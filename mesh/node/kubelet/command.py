@@ -45,7 +45,7 @@ async def _with_pipes(
     words: Sequence[str], env: Mapping[str, str], directory: Path, wants: Wants, channels: Channels
 ) -> int:
     pipe, null, parent = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL, os.getpid()
-    process = await asyncio.create_subprocess_exec(
+    process = await _spawn(
         *words,
         env=env,
         cwd=directory,
@@ -69,6 +69,25 @@ async def _with_pipes(
             typing.cancel()
 
 
+async def _spawn(*words: str, **given: Any) -> asyncio.subprocess.Process:
+    """Start a child; one that is born while its user leaves is ended."""
+    making = asyncio.ensure_future(asyncio.create_subprocess_exec(*words, **given))
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        await asyncio.wait({making})
+        if making.exception() is None:
+            await _end(making.result())
+        raise
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End the command's group. Once only: afterwards the number may belong to somebody else."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
 async def _until_over(process: asyncio.subprocess.Process, output: Sequence[Coroutine[Any, Any, None]]) -> int:
     """Wait for the end and for the last words. What the command left behind ends with it, or we would wait for that."""
     copying = asyncio.gather(*output)
@@ -76,7 +95,7 @@ async def _until_over(process: asyncio.subprocess.Process, output: Sequence[Coro
         try:
             code = await process.wait()
         finally:
-            _kill(process.pid)  # once only: afterwards the number may belong to somebody else
+            await _end(process)
         await copying
         return code if code >= 0 else 128 - code
     finally:
@@ -116,7 +135,7 @@ async def _with_terminal(
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
     try:
-        process = await asyncio.create_subprocess_exec(
+        process = await _spawn(
             *words,
             env={"TERM": "xterm", **env},
             cwd=directory,
@@ -194,8 +213,3 @@ async def _when(fd: int, add: Callable[..., Any], remove: Callable[[int], Any]) 
         await ready
     finally:
         remove(fd)
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)

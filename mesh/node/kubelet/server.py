@@ -24,6 +24,8 @@ from mesh.runtime.net import BindError, is_loopback, listening_socket
 
 log = logging.getLogger("mesh.node")
 MAX_SESSIONS = 256
+LONGEST_LINE = 1 << 16
+"""Of a request: the words of a command are part of it."""
 _CLOSE_S = 0.01  # aiohttp takes 0 for "wait for ever"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,7 +46,9 @@ class KubeletServer:
             app.router.add_route(method, "/exec/{namespace}/{pod}/{container}", self._exec)
             app.router.add_route(method, "/attach/{namespace}/{pod}/{container}", self._attach)
             app.router.add_route(method, "/portForward/{namespace}/{pod}", self._forward)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_CLOSE_S)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=_CLOSE_S, max_line_size=LONGEST_LINE
+        )
 
     async def start(self) -> None:
         """Listen on the kubelet's own port, or on another one where a real kubelet has it. Raises BindError."""

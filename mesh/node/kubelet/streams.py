@@ -141,12 +141,25 @@ async def _both(channels: Channels, work: Work) -> None:
             # The client has the last words and leaves by itself.
             await asyncio.wait({carrying}, timeout=GOODBYE_S)
     finally:
-        for task in (working, carrying):
-            task.cancel()
-        ended = await asyncio.gather(working, carrying, return_exceptions=True)
-    for outcome in ended:
-        if isinstance(outcome, Exception) and not isinstance(outcome, NotOpened | ConnectionError):
-            log.error("stream ended error=%r", outcome)
+        await _ended(working, carrying)
+
+
+async def _ended(*tasks: "asyncio.Task[None]") -> None:
+    """Cancel tasks, once, and wait for them even when we are cancelled meanwhile: no command outlives its stream."""
+    for task in tasks:
+        task.cancel()
+    again = False
+    while not all(task.done() for task in tasks):
+        try:
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError:
+            again = True
+    for task in tasks:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, NotOpened | ConnectionError):
+            log.error("stream ended error=%r", error)
+    if again:
+        raise asyncio.CancelledError
 
 
 def _wants_websocket(request: web.Request) -> bool:
