@@ -20,7 +20,7 @@ from mesh.cli.apply import apply_paths
 from mesh.cli.errors import UserError
 from mesh.cli.up import Form
 from mesh.node.addresses import Plan
-from mesh.testing.runner import StepResult, play
+from mesh.testing.runner import StepResult, play, play_recorded
 from mesh.testing.scenario import Scenario, ScenarioError, discover, load
 from mesh.testing.world import StepError, World
 
@@ -127,21 +127,35 @@ def free_port(address: str, wanted: int) -> int:
     return wanted  # let the start say what is wrong with it
 
 
-def play_alone(scenario: Scenario) -> list[StepResult]:
-    """Start a mesh, play, stop the mesh; on Ctrl-C and SIGTERM it is stopped too."""
+def play_alone(scenario: Scenario, file: Path | None = None) -> list[StepResult]:
+    """Start a mesh, play, stop the mesh; on Ctrl-C and SIGTERM it is stopped too. file: where to draw the play."""
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with own_mesh(scenario) as running:
             output.say(f"playing {scenario.name} at {running.gateway}")
-            return asyncio.run(play(scenario, world_of(running), lambda text: output.say(f"  {text}")))
+            if file is None:
+                return asyncio.run(play(scenario, world_of(running), _tell))
+            results, pods, begin = asyncio.run(play_recorded(scenario, world_of(running), _tell))
     finally:
         signal.signal(signal.SIGTERM, previous)
+    from mesh.testing import picture
+
+    picture.write(picture.story(scenario, results, pods, begin), file)
+    output.say(f"drawn in {file}")
+    return results
+
+
+def _tell(text: str) -> None:
+    output.say(f"  {text}")
 
 
 def demo(
     name: Annotated[str, typer.Argument(help="A scenario (see --list), or a folder with a scenario.yaml.")] = "canary",
     show: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
     form: Annotated[Form, typer.Option("-o", "--output")] = Form.text,
+    file: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Draw the play: a page (.html) or a picture (.png).")
+    ] = None,
 ) -> None:
     """Play a scenario: expected beside seen, with a verdict."""
     if show:
@@ -150,7 +164,14 @@ def demo(
     from mesh.testing import report
 
     scenario = find(name)
-    results = play_alone(scenario)
+    if file is not None:
+        from mesh.testing import picture
+
+        try:
+            picture.check(file)
+        except picture.PictureError as error:
+            raise UserError(str(error)) from None
+    results = play_alone(scenario, file)
     data = report.as_data(scenario, results)
     if form is Form.json:
         output.as_json(data)

@@ -15,9 +15,12 @@ from mesh.testing.verdict import percentile
 
 _VERSION = re.compile(rb"\bVersion: *([^\s,]+)|\"version\": *\"([^\"]+)\"")
 _POD = re.compile(rb"\bHost: *([^\s,]+)|\"pod\": *\"([^\"]+)\"")
-_DETAILS_KEPT = 200
+_DETAILS_KEPT = 100_000
+"""More than any outage brings; a bound all the same."""
 NO_VERSION = "-"
-"""Stands where an answer names no version, or where there was no answer."""
+"""Stands where a good answer names no version."""
+FAILED = "failed"
+"""Stands where no good answer came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Answers:
     at_s: "array[float]" = field(default_factory=lambda: array("d"))
     took_ms: "array[float]" = field(default_factory=lambda: array("d"))
     who: list[str] = field(default_factory=list)
-    """The version that answered (NO_VERSION where it failed), a row each."""
+    """The version that answered, NO_VERSION or FAILED, a row each."""
     versions: Counter[str] = field(default_factory=Counter)
     """Good answers only."""
     pods: Counter[str] = field(default_factory=Counter)
@@ -64,7 +67,7 @@ class Answers:
         self.causes[cause] += 1
         if len(self.failures) < _DETAILS_KEPT:
             self.failures.append(Failure(now - self.begin, cause, detail))
-        self._row(since, now, NO_VERSION)
+        self._row(since, now, FAILED)
 
     def _row(self, since: float, now: float, who: str) -> None:
         self.at_s.append(now - self.begin)

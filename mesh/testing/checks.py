@@ -1,10 +1,11 @@
 """Was a step's expectation met? Pure: an expectation and what was seen in, rows for the report out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mesh.testing.answers import NO_VERSION, Answers
-from mesh.testing.scenario import Expect, KvExpect
+from mesh.testing.scenario import Expect, KvExpect, Outage
+from mesh.testing.timeline import Span, stray_failures
 from mesh.testing.verdict import Outcome, ShareVerdict, share
 
 MIN_P99_REQUESTS = 200
@@ -42,7 +43,7 @@ def of_load(
         seen, total = answers.statuses[status], answers.statuses.total()
         verdict = share(seen, total, wanted, confidence=expect.confidence, tolerance=expect.tolerance)
         yield _share_check(f"status {status}", verdict)
-    if expect.errors != "any":
+    if expect.errors != "any" and expect.outage is None:
         most = ", ".join(f"{count} {cause}" for cause, count in answers.causes.most_common(3))
         seen_text = f"{answers.errors} of {answers.sent}" + (f" ({most})" if most else "")
         why = answers.failures[0].detail if answers.failures else ""
@@ -57,6 +58,19 @@ def of_load(
         yield _check(f"arrived at {version}", str(count), str(seen), seen == count)
     if expect.p99_ratio is not None:
         yield _ratio(expect.p99_ratio.of, expect.p99_ratio.at_most, answers, p99_ms)
+
+
+def of_outage(wanted: Outage, answers: Answers, outages: Sequence[Span], offset_s: float) -> Iterator[Check]:
+    """Judge failures that belong to an outage. outages, offset_s (of the load): in seconds of the play."""
+    lengths = ", ".join(f"{span.length_s:.2f} s" for span in outages)
+    count = len(outages)
+    yield _check("outages", str(wanted.times), f"{count} ({lengths})" if count else "0", count == wanted.times)
+    longest = max((span.length_s for span in outages), default=0.0)
+    yield _check("longest outage", f"at most {wanted.at_most_s:g} s", f"{longest:.2f} s", longest <= wanted.at_most_s)
+    stray = stray_failures(answers, outages, offset_s)
+    why = f"the first one {stray[0]:.2f} s after the play began" if stray else ""
+    yield _check("failed outside outages", "0", f"{len(stray)} of {answers.errors} failed", not stray, why)
+    yield _check("failed inside", "at least 1", f"{answers.errors - len(stray)} of {answers.sent}", answers.errors > 0)
 
 
 def _version(expect: Expect, answers: Answers, version: str) -> Iterator[Check]:

@@ -9,7 +9,7 @@ Only loopback addresses are reached; this is no tool against other people's mach
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mesh.runtime.net import is_loopback
 from mesh.testing.answers import Answers
@@ -29,6 +29,7 @@ class Load:
 
     requests: how many; None sends until `stop` is set or `duration_s` has passed.  rate: requests per second; None
     sends as fast as answers come.  concurrency: clients at most.  keep_alive: False opens a connection per request.
+    every_other_fresh: every second client does so even if keep_alive is True.
     authority: the Host header; None takes the address.  via_proxy: write the target as `http://AUTHORITY/PATH`, as
     a client does that was told `http_proxy`.  source: the client's own address; None leaves it to the system.
     timeout_s: for one request, connection included.
@@ -46,6 +47,7 @@ class Load:
     rate: float | None = None
     concurrency: int = 16
     keep_alive: bool = True
+    every_other_fresh: bool = False
     via_proxy: bool = False
     source: str | None = None
     timeout_s: float = 5.0
@@ -126,16 +128,17 @@ async def run(load: Load, stop: asyncio.Event | None = None, answers: Answers | 
     answers.begin = begin
     turns = _Turns(load, begin, stop or asyncio.Event())
     clients = load.concurrency if load.requests is None else min(load.concurrency, max(1, load.requests))
-    head = load.head()
+    other = replace(load, keep_alive=False) if load.every_other_fresh else load
     async with asyncio.TaskGroup() as group:
         for index in range(clients):
-            group.create_task(_client(load, head, turns, answers), name=f"load/{index}")
+            group.create_task(_client(other if index % 2 else load, turns, answers), name=f"load/{index}")
     answers.elapsed_s = time.monotonic() - begin
     return answers
 
 
-async def _client(load: Load, head: bytes, turns: _Turns, answers: Answers) -> None:
+async def _client(load: Load, turns: _Turns, answers: Answers) -> None:
     """One client: a request at a time over one connection, until there are no more turns."""
+    head = load.head()
     connection: Connection | None = None
     try:
         while (since := await turns.next()) is not None:

@@ -23,6 +23,10 @@ WIDTH = 110
 """Where no terminal says how wide it is."""
 
 
+_FAILURES_LISTED = 200
+"""The first ones, in the data for programs; `failed` counts all."""
+
+
 def print_play(scenario: Scenario, results: Sequence[StepResult], console: Console | None = None) -> None:
     """The whole play as one table and a verdict in one line."""
     console = console or Console(highlight=False)
@@ -120,6 +124,9 @@ def _load(answers: Answers) -> dict[str, Any]:
         "pods": dict(answers.pods),
         "statuses": {str(status): count for status, count in answers.statuses.items()},
         "failed": dict(answers.causes),
-        "failures": [{"at_s": round(f.at_s, 4), "cause": f.cause, "detail": f.detail} for f in answers.failures],
+        "failures": [
+            {"at_s": round(f.at_s, 4), "cause": f.cause, "detail": f.detail}
+            for f in answers.failures[:_FAILURES_LISTED]
+        ],
         "latency_ms": dict(zip(names, answers.latency_ms(0.5, 0.9, 0.99, 1.0), strict=True)),
     }

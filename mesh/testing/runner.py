@@ -8,18 +8,22 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
 import aiohttp
 
 from mesh.api.errors import ApiError
+from mesh.api.workloads import Deployment
 from mesh.client.http import HttpClient
 from mesh.client.kv import KvClient, KvError, Resolver
-from mesh.testing import checks, load
+from mesh.testing import checks, load, rollout
 from mesh.testing.answers import Answers
 from mesh.testing.checks import Check, Keys
+from mesh.testing.rollout import RolloutError
 from mesh.testing.scenario import Expect, Kill, Kv, KvExpect, Scenario, Send, Step, Wait
+from mesh.testing.timeline import PodLine, PodWatch
 from mesh.testing.verdict import Outcome
 from mesh.testing.world import Hands, StepError, World
 
@@ -67,6 +71,16 @@ async def play(scenario: Scenario, world: World, progress: Progress = lambda tex
         return await player.steps(scenario.steps)
 
 
+async def play_recorded(
+    scenario: Scenario, world: World, progress: Progress = lambda text: None
+) -> tuple[list[StepResult], PodLine, float]:
+    """The same, with what became of the pods meanwhile, and the moment (monotonic) at which the play began."""
+    async with HttpClient(world.api, user_agent="loopmesh-scenario") as client:
+        player = Player(scenario, Hands(world, client), progress)
+        async with PodWatch(client, "", begin=player.begin) as pods:
+            return await player.steps(scenario.steps), pods, player.begin
+
+
 class Player:
     """One play of one scenario."""
 
@@ -74,6 +88,10 @@ class Player:
         self.scenario, self.hands, self.progress = scenario, hands, progress
         self.begin = time.monotonic()
         self.p99_ms: dict[str, float] = {}
+
+    def now(self) -> float:
+        """Seconds of the play."""
+        return time.monotonic() - self.begin
 
     async def steps(self, steps: tuple[Step, ...]) -> list[StepResult]:
         results: list[StepResult] = []
@@ -89,7 +107,7 @@ class Player:
         begin = time.monotonic()
         try:
             seen = await self._verbs()[step.verb](step)
-        except (StepError, ApiError, KvError, OSError, TimeoutError, aiohttp.ClientError) as error:
+        except (StepError, RolloutError, ApiError, KvError, OSError, TimeoutError, aiohttp.ClientError) as error:
             text = str(error) or type(error).__name__
             seen = _Seen(checks=[Check("step", _label(step), "could not be taken", Outcome.FAIL, text)])
         return StepResult(
@@ -111,6 +129,7 @@ class Player:
             "patch": self._patch,
             "delete": self._delete,
             "scale": self._scale,
+            "rollout": self._rollout,
             "kill": self._kill,
             "kv": self._kv,
             "pause": self._pause,
@@ -122,17 +141,21 @@ class Player:
         plan = await self._load(step.send)
         before = await self.hands.arrived() if expect.arrived else Counter[str]()
         stop = asyncio.Event()
-        sending = asyncio.create_task(load.run(plan, stop), name=f"scenario/{step.name}")
-        try:
-            during = await self.steps(step.during)
-            if not (step.send.requests or step.send.duration_s) or any(not one.ok for one in during):
-                stop.set()
-            answers = await sending
-        finally:
-            sending.cancel()
+        watch = PodWatch(self.hands.client, expect.outage.pods, begin=self.begin) if expect.outage else nullcontext()
+        async with watch as pods:
+            sending = asyncio.create_task(load.run(plan, stop), name=f"scenario/{step.name}")
+            try:
+                during = await self.steps(step.during)
+                if not (step.send.requests or step.send.duration_s) or any(not one.ok for one in during):
+                    stop.set()
+                answers = await sending
+            finally:
+                sending.cancel()
         arrived = await self._arrived(before, expect) if expect.arrived else {}
         (self.p99_ms[step.name],) = answers.latency_ms(0.99)
         found = list(checks.of_load(expect, answers, arrived, self.p99_ms))
+        if expect.outage and pods is not None:
+            found += checks.of_outage(expect.outage, answers, pods.outages(self.now()), answers.begin - self.begin)
         return _Seen(answers=answers, checks=found, during=during)
 
     async def _load(self, send: Send) -> load.Load:
@@ -151,7 +174,8 @@ class Player:
             duration_s=send.duration_s,
             rate=send.rate,
             concurrency=send.concurrency,
-            keep_alive=send.connections == "keep-alive",
+            keep_alive=send.connections != "fresh",
+            every_other_fresh=send.connections == "both",
             via_proxy=target.proxied,
             timeout_s=send.timeout_s,
         )
@@ -215,6 +239,20 @@ class Player:
         assert step.scale is not None
         await self.hands.scale(step.scale)
         return _Seen(f"{step.scale.kind}/{step.scale.name} to {step.scale.replicas}")
+
+    async def _rollout(self, step: Step) -> _Seen:
+        wanted = step.rollout
+        assert wanted is not None
+        begin = time.monotonic()
+        await rollout.begin(self.hands.client, wanted)
+        while True:
+            done, said = rollout.progress(await self.hands.client.get(Deployment, wanted.name, wanted.namespace))
+            took_s = time.monotonic() - begin
+            if done:
+                return _Seen(f"complete after {took_s:.2f} s")
+            if took_s > wanted.timeout_s:
+                raise StepError(f"not complete within {wanted.timeout_s:g} s: {said}")
+            await asyncio.sleep(POLL_S)
 
     async def _kill(self, step: Step) -> _Seen:
         kill: Kill | None = step.kill
@@ -290,6 +328,8 @@ def _label(step: Step) -> str:
             return f"apply {', '.join(value)}"
         case "patch" | "delete" | "scale":
             return f"{verb} {value.kind}/{value.name}"
+        case "rollout":
+            return f"{'undo' if value.undo or value.to_revision else 'roll out'} {value.name}"
         case "wait":
             return f"wait for {value.version or f'{value.count} pods {value.pods}'}"
         case "kill":

@@ -69,7 +69,7 @@ class Send(_Part):
     duration_s: Seconds | None = None
     rate: float | None = Field(default=None, gt=0, le=20_000)
     concurrency: int = Field(default=8, ge=1, le=1000)
-    connections: Literal["keep-alive", "fresh"] = "keep-alive"
+    connections: Literal["keep-alive", "fresh", "both"] = "keep-alive"
     to: str = Field(default="gateway", pattern=r"^(gateway|service:[-a-z0-9.]+(:\d+)?|sidecar:.+)$")
     method: str = Field(default="GET", pattern=r"^[A-Z]+$")
     path: str = Field(default="/", pattern=r"^/\S*$")
@@ -92,7 +92,8 @@ class Expect(_Part):
     versions: share of the answers per version.  tolerance: how far a share may be off; without it the range is what
     chance leaves at `confidence`.  statuses: share per status.  errors: how many requests may fail; `any` does not
     judge it.  arrived: how many requests reached the pods of a version, by the pods' own count (a mirror's copies
-    too).  pods: how many different pods answered.  p99_ratio: the slowest percent beside an earlier step's.
+    too).  pods: how many different pods answered.  p99_ratio: the slowest percent beside an earlier step's.  outage:
+    failures are wanted, but only while no pod was ready.
     """
 
     versions: dict[str, Share] = Field(default_factory=dict)
@@ -103,6 +104,7 @@ class Expect(_Part):
     arrived: dict[str, int] = Field(default_factory=dict)
     pods: int | None = Field(default=None, ge=0)
     p99_ratio: "Ratio | None" = None
+    outage: "Outage | None" = None
 
 
 class Ratio(_Part):
@@ -110,6 +112,17 @@ class Ratio(_Part):
 
     of: str
     at_most: float = Field(gt=0)
+
+
+class Outage(_Part):
+    """Requests may fail while none of the pods with these labels is ready, and at no other time.
+
+    at_most_s: how long each such time may last.  times: how many there must be.
+    """
+
+    pods: str
+    at_most_s: float = Field(gt=0)
+    times: int = Field(default=1, ge=1)
 
 
 class Wait(_Part):
@@ -148,6 +161,29 @@ class Patch(Ref):
 
 class Scale(Ref):
     replicas: int = Field(ge=0, le=1000)
+
+
+class Rollout(_Part):
+    """A rollout of a Deployment, from the change of its template until all pods are new and available.
+
+    image: container -> image.  env: container -> variables.  labels: of the template.  undo: back to the revision
+    before; to_revision: back to that one. With none of these, only wait for the rollout under way.
+    """
+
+    name: str
+    namespace: str = "default"
+    image: Texts = Field(default_factory=dict)
+    env: dict[str, Texts] = Field(default_factory=dict)
+    labels: Texts = Field(default_factory=dict)
+    undo: bool = False
+    to_revision: int | None = Field(default=None, ge=1)
+    timeout_s: Seconds = 60.0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.undo or self.to_revision) and (self.image or self.env or self.labels):
+            raise ValueError("a rollout goes either forward (image, env, labels) or back (undo, to_revision)")
+        return self
 
 
 class Kill(_Part):
@@ -200,6 +236,7 @@ class Step(_Part):
     patch: Patch | None = None
     delete: Ref | None = None
     scale: Scale | None = None
+    rollout: Rollout | None = None
     kill: Kill | None = None
     kv: Kv | None = None
     expect_kv: KvExpect | None = None
@@ -223,7 +260,7 @@ class Step(_Part):
         return self
 
 
-VERBS = ("send", "wait", "apply", "patch", "delete", "scale", "kill", "kv", "pause")
+VERBS = ("send", "wait", "apply", "patch", "delete", "scale", "rollout", "kill", "kv", "pause")
 
 
 class Scenario(_Part):
