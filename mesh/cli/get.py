@@ -42,6 +42,8 @@ def get(
     rows = [row for row in scheme.KINDS if "all" in row.categories] if kind == "all" else [kind_named(kind)]
     if object_name and "/" in object_name:
         raise UserError(f"{object_name!r}: give KIND NAME, for example: mesh get pod my-app-0")
+    if object_name and everywhere:
+        raise UserError("a NAME is of one namespace: say which with -n, instead of -A")
     scope = None if everywhere else namespace
     shown = [show(server, row, object_name, scope, selector, form, prefix=kind == "all") for row in rows]
     if not any(shown):
@@ -67,7 +69,7 @@ def show(
             return _table(server.call("GET", path, accept=rest.TABLE), kind, form is Form.wide, not namespace, prefix)
         found = server.call("GET", path)
     except errors.ApiError as error:
-        raise UserError(error.message, exit_code=1) from None
+        raise UserError(error.message, exit_code=2 if isinstance(error, errors.BadRequest) else 1) from None
     items: list[dict[str, Any]] = found.get("items", []) if not name else [found]
     if form is Form.name:
         for item in items:

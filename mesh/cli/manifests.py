@@ -5,6 +5,7 @@ and checks only what can be checked without a server: that it is YAML, an object
 name. Every complaint names the file and, where there is one, the line and the object.
 """
 
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,47 @@ MAX_ALIASES = 100
 SUFFIXES = (".yaml", ".yml", ".json")
 # Read beside manifests in a scenario's folder, but not one.
 NOT_MANIFESTS = frozenset({"scenario.yaml", "scenario.yml", "kustomization.yaml", "kustomization.yml"})
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FOREIGN_TAGS = ("timestamp", "binary", "set", "omap", "pairs")
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML as clusters read it: what JSON can say and nothing else, and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[str, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+        return {_key(key): value for key, value in super().construct_mapping(node, deep=deep).items()}
+
+    def construct_finite(self, node: yaml.ScalarNode) -> float:
+        value = float(self.construct_yaml_float(node))
+        if not math.isfinite(value):
+            raise yaml.constructor.ConstructorError(None, None, "a number has to be finite", node.start_mark)
+        return value
+
+    def construct_foreign(self, node: yaml.Node) -> Any:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"!!{node.tag.rpartition(':')[2]} has no place in a manifest", node.start_mark
+        )
+
+
+def _key(key: Any) -> str:
+    """`on:` and `80:` are texts as keys of JSON."""
+    return str(key).lower() if key is None or isinstance(key, bool) else str(key)
+
+
+# 2020-01-01 stays a text, as in a cluster.
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in rows if not tag.endswith(":timestamp")]
+    for first, rows in Loader.yaml_implicit_resolvers.items()
+}
+Loader.add_constructor("tag:yaml.org,2002:float", Loader.construct_finite)
+for word in FOREIGN_TAGS:
+    Loader.add_constructor(f"tag:yaml.org,2002:{word}", Loader.construct_foreign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +147,27 @@ def _objects(document: Any, source: str, number: int) -> Iterator[Manifest]:
     if not isinstance(document, dict):
         raise UserError(f"{where}: an object with apiVersion, kind and metadata is wanted, not {_shape(document)}")
     kind, version = document.get("kind"), document.get("apiVersion")
-    if isinstance(kind, str) and kind.endswith("List") and isinstance(document.get("items"), list):
+    if isinstance(kind, str) and kind.endswith("List") and "items" in document:
+        if not isinstance(document["items"], list):
+            raise UserError(f"{where}: {kind}: items: a list is needed here, not {_shape(document['items'])}")
         for item in document["items"]:
             yield from _objects(item, source, number)
         return
     for field, value in (("kind", kind), ("apiVersion", version)):
-        if not isinstance(value, str) or not value:
+        if value is not None and not isinstance(value, str):
+            raise UserError(f"{where}: {field}: a text is needed here, not {_shape(value)}")
+        if not value:
             raise UserError(f"{where}: {field}: required, for example {'Deployment' if field == 'kind' else 'apps/v1'}")
     row = scheme.BY_GVK.get((str(version), str(kind)))
     metadata = document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if row is None:
         raise UserError(f"{where}: {kind} {name or '(no name)'}: {_unknown(str(version), str(kind))}")
-    if not isinstance(name, str) or not name:
+    if metadata is not None and not isinstance(metadata, dict):
+        raise UserError(f"{where}: {kind}: metadata: an object is needed here, not {_shape(metadata)}")
+    if name is not None and not isinstance(name, str):
+        raise UserError(f"{where}: {kind}: metadata.name: a text is needed here, not {_shape(name)}; quote {name!r}")
+    if not name:
         raise UserError(f"{where}: {kind}: metadata.name: required")
     yield Manifest(source, row, document)
 
@@ -132,4 +181,11 @@ def _unknown(version: str, kind: str) -> str:
 
 
 def _shape(value: Any) -> str:
-    return {list: "a list", str: "a text", int: "a number", float: "a number"}.get(type(value), f"{value!r}")
+    return {
+        list: "a list",
+        str: "a text",
+        int: "a number",
+        float: "a number",
+        bool: "a yes or no",
+        dict: "an object",
+    }.get(type(value), f"{value!r}")

@@ -38,6 +38,17 @@ def test_old_spellings_are_known(tmp_path: Path) -> None:
     assert manifests.read([folder])[0].kind.resource == "deployments.apps"
 
 
+def test_yaml_means_what_it_means_in_a_cluster(tmp_path: Path) -> None:
+    """Dates stay texts, keys are texts, anchors and merges work."""
+    text = SERVICE.replace(
+        "{name: web}", "&m {name: web, labels: &l {on: a, 80: b, when: 2020-01-01}, annotations: {<<: *l, 80: c}}"
+    )
+    folder = write(tmp_path, a__yaml=text)
+    metadata = manifests.read([folder])[0].data["metadata"]
+    assert metadata["labels"] == {"true": "a", "80": "b", "when": "2020-01-01"}
+    assert metadata["annotations"] == {"true": "a", "80": "c", "when": "2020-01-01"}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -51,6 +62,14 @@ def test_old_spellings_are_known(tmp_path: Path) -> None:
         pytest.param("apiVersion: v7\nkind: Pod\nmetadata: {name: a}\n", "'v7' does not serve Pod; use v1", id="version"),
         pytest.param("a: &x [1]\nb: [" + "*x," * 200 + "]\n", "200 YAML aliases; at most 100", id="aliases"),
         pytest.param("a: !!python/object:os.system {}\n", "malformed YAML", id="python tag"),
+        pytest.param("a: 1\nb: {c: 1, c: 2}\n", "line 2, column 11: malformed YAML: the key 'c' stands twice", id="key twice"),
+        pytest.param("a: .nan\n", "line 1, column 4: malformed YAML: a number has to be finite", id="not a number"),
+        pytest.param("a: !!binary eA==\n", "!!binary has no place in a manifest", id="binary"),
+        pytest.param("a: !!set {x}\n", "!!set has no place in a manifest", id="set"),
+        pytest.param("apiVersion: v1\nkind: 5\n", "kind: a text is needed here, not a number", id="kind is a number"),
+        pytest.param("apiVersion: v1\nkind: Pod\nmetadata: [a]\n", "metadata: an object is needed", id="metadata is a list"),
+        pytest.param("apiVersion: v1\nkind: Pod\nmetadata: {name: 5}\n", "metadata.name: a text is needed", id="name is a number"),
+        pytest.param("apiVersion: v1\nkind: List\nitems: 5\n", "List: items: a list is needed here, not a number", id="items"),
         pytest.param("[" * 5000, "malformed YAML", id="deep"),
     ],
 )  # fmt: skip
