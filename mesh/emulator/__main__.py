@@ -26,7 +26,7 @@ def main() -> None:
     # What was imported stays; and objects that live as long as their pod are not worth looking at again and again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(20_000, 10, 20)
     try:
         import uvloop
 
