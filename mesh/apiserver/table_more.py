@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from mesh.apiserver.table_pod import age, ago
 
 Json = dict[str, Any]
@@ -93,7 +95,7 @@ def own_cells(columns: Sequence[tuple[str, str, str, int]], obj: Json, wall_s: f
         if kind == "date":
             cells.append(ago(value if isinstance(value, str) else None, wall_s))
         elif isinstance(value, list | dict):
-            cells.append(str(value))
+            cells.append(orjson.dumps(value).decode())
         else:
             cells.append(value)
     return cells if columns else [*cells, age(obj, wall_s)]

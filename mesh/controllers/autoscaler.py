@@ -82,8 +82,10 @@ class AutoscalerController(Controller):
         pods = [pod for pod in self._pods(target) if active(pod)]
         first = key not in self._readings
         rates = await self._rates(key, pods)
+        if first and _counts_requests(scaler):
+            return Result(FIRST_LOOK_S)
         await self._scale(scaler, target, rates)
-        return Result(FIRST_LOOK_S) if first and _counts_requests(scaler) else again
+        return again
 
     def _target(self, scaler: HorizontalPodAutoscaler) -> Workload | None:
         reference = scaler.spec.scale_target_ref
