@@ -207,8 +207,12 @@ def take_block(where: Path) -> tuple[IO[bytes], int]:
         except OSError:
             lock.close()
             continue
-        where.mkdir(parents=True, exist_ok=True)
-        kept.write_text(f"{block}\n")
+        try:
+            where.mkdir(parents=True, exist_ok=True)
+            kept.write_text(f"{block}\n")
+        except OSError as error:
+            lock.close()
+            raise UserError(f"--state {where}: cannot be written: {error.strerror}") from None
         return lock, block
     if len(blocks) == 1:
         raise UserError(

@@ -1,5 +1,6 @@
 """Which commands are there, and how do they end? One table; every verb has a file of its own."""
 
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -23,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "demo": ("mesh.cli.demo", "demo"),
     "prometheus-config": ("mesh.cli.prometheus", "prometheus_config"),
     "proxy": ("mesh.cli.proxy", "proxy"),
+    "shards": ("mesh.cli.shards", "shards"),
 }
 GROUPS: dict[str, tuple[str, str]] = {"kv": ("mesh.cli.kv", "app")}
 # The base of typer's complaints about arguments; where it lives differs between releases of typer.
@@ -67,6 +69,11 @@ def main(arguments: list[str] | None = None) -> None:
         code, text = 1, error.message
     except BindError as error:
         code, text = 1, str(error)
+    except BrokenPipeError:  # the reader of a pipe has seen enough; nothing more can be said there
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code, text = 1, ""
+    except OSError as error:  # a full disk, a folder that is not ours
+        code, text = 1, f"{error.filename or 'cannot go on'}: {error.strerror or error}"
     except (KeyboardInterrupt, typer.Abort):
         code, text = 130, "interrupted"
     if code == 130:  # typer's own way to end on Ctrl-C says nothing
