@@ -5,18 +5,20 @@ first and by serialized bytes then. What no generation asked for any more is dro
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 
 from mesh.routing.compile import compile_cluster, compile_endpoints, compile_listener, compile_virtual_host
 from mesh.routing.route_table import RouteTable
-from mesh.routing.spec import ClusterSpec, EndpointSpec, ListenerSpec
+from mesh.routing.spec import ClusterSpec, EndpointSpec, HttpSpec, ListenerSpec
 from mesh.translate.resources import wire
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+MOST_DELIVERED = 64
 
 
 class _Kept(Generic[K, V]):
@@ -85,14 +87,30 @@ class Compiled:
     def __init__(self) -> None:
         self._hosts = _Cache(compile_virtual_host)
         self._clusters = _Cache(compile_cluster)
+        self._https: dict[tuple[str, str | None], HttpSpec] = {}
+        self._delivered: dict[tuple[int, int], tuple[HttpSpec, RouteTable, HttpSpec]] = {}
         self._tables: _Kept[tuple[str, bool, tuple[int, ...]], RouteTable] = _Kept()
 
     def cluster(self, message: Any) -> ClusterSpec:
         return self._clusters.get(message)
 
     def listener(self, message: Any) -> ListenerSpec:
-        """Not remembered: each listener has an address of its own."""
-        return compile_listener(message)
+        """Not remembered, for each listener has an address of its own; but alike in what they do, they share that."""
+        listener = compile_listener(message)
+        if listener.http is None:
+            return listener
+        known = self._https.setdefault((listener.http.stat_prefix, listener.http.rds), listener.http)
+        return replace(listener, http=known) if known == listener.http else listener
+
+    def with_routes(self, http: HttpSpec, table: RouteTable) -> HttpSpec:
+        """The spec with that table; one object for all listeners that ask for the same."""
+        known = self._delivered.get((id(http), id(table)))
+        if known is None:
+            if len(self._delivered) >= MOST_DELIVERED:
+                self._delivered.clear()
+            # All three are kept, as in `_Entry`.
+            known = self._delivered[id(http), id(table)] = (http, table, replace(http, routes=table))
+        return known[2]
 
     def table(self, name: str, hosts: Iterable[Any], *, ignore_port: bool = False) -> RouteTable:
         """The table of some virtual hosts; the same object as before while none of them changed."""

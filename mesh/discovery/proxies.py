@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mesh.api.core import Pod
+from mesh.discovery.compiled import Compiled
 from mesh.discovery.configuration import Configuration
 from mesh.discovery.tables import Endpoints, Layered, MakeTables
 from mesh.routing.compile import compile_endpoints
@@ -58,7 +59,9 @@ class _State:
         parts = (own, table, configuration.clusters, configuration.endpoints)
         if any(a is not b for a, b in zip(self._parts, parts, strict=True)):
             if own is not self._parts[0] or table is not self._parts[1]:
-                self._listeners = tuple(deliver(listener, {routes: table}) for listener in own.listeners)
+                self._listeners = tuple(
+                    deliver(configuration.compiled, each, {routes: table}) for each in own.listeners
+                )
             self._tables = self._make_tables(
                 listeners=self._listeners,
                 clusters=Layered(own.clusters, configuration.clusters),
@@ -128,17 +131,17 @@ class GatewayState(_State):
 
 def compile_own(configuration: Configuration, resources: Resources) -> Own:
     """The part of a proxy that it shares with nobody."""
-    compiled, alike = configuration.compiled, configuration.inbound
+    alike = configuration.inbound
     tables = {message.name: alike.table(message.name, message.virtual_hosts) for message in resources.routes}
     return Own(
-        listeners=tuple(deliver(compiled.listener(message), tables) for message in resources.listeners),
+        listeners=tuple(deliver(alike, alike.listener(message), tables) for message in resources.listeners),
         clusters={message.name.encode(): alike.cluster(message) for message in resources.clusters},
         endpoints={message.cluster_name.encode(): compile_endpoints(message) for message in resources.endpoints},
     )
 
 
-def deliver(listener: ListenerSpec, routes: Mapping[str, RouteTable]) -> ListenerSpec:
+def deliver(compiled: Compiled, listener: ListenerSpec, routes: Mapping[str, RouteTable]) -> ListenerSpec:
     """The listener with the table that it waits for, when that is among these."""
     http = listener.http
     table = routes.get(http.rds) if http is not None and http.rds is not None else None
-    return listener if http is None or table is None else replace(listener, http=replace(http, routes=table))
+    return listener if http is None or table is None else replace(listener, http=compiled.with_routes(http, table))
