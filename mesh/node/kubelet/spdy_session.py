@@ -4,7 +4,6 @@ One task reads; a stream whose reader is slow makes the whole connection wait on
 protocol as kubectl speaks it has no window of its own.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -138,8 +137,3 @@ class SpdySession:
         await self.send(self._writer.reply(number))
         if frame.fin:
             self._heard(stream)
-
-
-async def until_either(first: "asyncio.Task[None]", second: "asyncio.Task[None]") -> None:
-    """Wait until one of two tasks has ended."""
-    await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
