@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mesh.cli import launch, output, state
+from mesh.cli import launch, output, rest, state
+from mesh.cli.readiness import items
 from mesh.node.addresses import Plan
 
 
@@ -94,7 +95,20 @@ def print_summary(running: state.State, took_s: float) -> None:
         ),
     ]
     output.data(output.columns(rows))
-    output.data(f"\ntry:  curl {running.gateway}/")
+    output.data(f"\ntry:  {line_to_try(running, items(rest.Rest(running.api), 'ingresses'))}")
+
+
+def line_to_try(running: state.State, ingresses: list[dict[str, Any]]) -> str:
+    """A curl line that answers: the first way in that an Ingress opens; without one, what the API has."""
+    for ingress in ingresses:
+        spec = ingress.get("spec") or {}
+        if spec.get("defaultBackend"):
+            return f"curl {running.gateway}/"
+        for rule in spec.get("rules") or ():
+            host = str(rule.get("host") or "").replace("*", "any")
+            path = next((path.get("path") for path in (rule.get("http") or {}).get("paths") or ()), None)
+            return "curl " + (f"-H 'Host: {host}' " if host else "") + f"{running.gateway}{path or '/'}"
+    return f"curl {running.api}/api/v1/services    (nothing leads in through the gateway yet: it takes an Ingress)"
 
 
 def stay(running: state.State) -> None:
