@@ -8,7 +8,6 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,12 @@ from mesh.testing.scenario import Scenario
 from mesh.testing.timeline import SLOT_S, PodLine, Slot, slots
 
 SUFFIXES = (".html", ".png")
-_COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#aa3377", "#bbbbbb")
+_COLOURS = ("#4477aa", "#ee9944", "#66ccee", "#228833", "#ccbb44", "#aa3377", "#bbbbbb")
 _ERROR, _READY, _ALL, _STEP = "#d62728", "#228833", "#999999", "#444444"
 _NOTABLE = frozenset({"apply", "patch", "delete", "scale", "rollout", "kill"})
 """Verbs that change the mesh: their moments are drawn."""
-_MAX_LABEL = 34
+_MAX_LABEL, _LABEL_WIDTH, _LEVELS = 34, 0.2, 4
+"""Letters of a label; the part of the width that one may take; lines of labels above each other."""
 
 
 class PictureError(ValueError):
@@ -78,11 +78,19 @@ def story(scenario: Scenario, results: Sequence[StepResult], pods: PodLine, begi
         what=scenario.what,
         slots=tuple(sorted(merged, key=lambda slot: slot.at_s)),
         pods=pods,
-        moments=tuple(Moment(step.at_s, step.name) for step in everything if step.verb in _NOTABLE),
+        moments=tuple(moment for step in everything for moment in _moments(step)),
         ledger=tuple(sorted(found, key=lambda entry: entry.begin_s)),
         sent=sum(one.sent for one in loads),
         ok=bool(results) and all(step.ok for step in results),
     )
+
+
+def _moments(step: StepResult) -> Iterator[Moment]:
+    """When a step changed the mesh; of a rollout the end as well."""
+    if step.verb in _NOTABLE:
+        yield Moment(step.at_s, step.name)
+    if step.verb == "rollout":
+        yield Moment(step.at_s + step.took_s, "complete" if step.ok else "not complete")
 
 
 def _flat(results: Sequence[StepResult]) -> Iterator[StepResult]:
@@ -165,7 +173,9 @@ def _limit(axes: Any, told: Story) -> None:
     rates = sorted(slot.good.total() / SLOT_S for slot in told.slots)
     if rates and rates[-1] > 3 * rates[len(rates) // 2] > 0:
         axes.set_ylim(top=2 * rates[len(rates) // 2])
-        axes.annotate("higher bars are cut off", (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=8)
+        axes.annotate(
+            "higher bars are cut off", (0.99, 0.97), xycoords="axes fraction", ha="right", va="top", fontsize=8
+        )
 
 
 def _errors(axes: Any, told: Story) -> None:
@@ -175,7 +185,9 @@ def _errors(axes: Any, told: Story) -> None:
     axes.set_ylabel("failed per second")
     total = sum(slot.failed for slot in told.slots)
     said = f"{total} of {told.sent:,} requests failed" if total else f"none of {told.sent:,} requests failed"
-    axes.annotate(said, (0.01, 0.86), xycoords="axes fraction", va="top", color=_ERROR if total else _READY)
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    colour = _ERROR if total else _READY
+    axes.annotate(said, (0.01, 0.92), xycoords="axes fraction", va="top", color=colour, bbox=box, zorder=5)
     if not total:
         axes.set_ylim(0, 1)
         axes.set_yticks([])
@@ -199,28 +211,20 @@ def _lines(pods: PodLine) -> tuple[list[int], list[int]]:
 
 
 def _labels(axes: Any, moments: Sequence[Moment], end_s: float) -> None:
-    """What was done, above the picture; moments close together share a label."""
-    for _, group in groupby(_near(moments, end_s / 30), key=lambda pair: pair[0]):
-        together = [moment for _, moment in group]
-        text = "\n".join(_short(moment.what) for moment in together)
+    """What was done, above the picture; a label that would lie on the one before it goes a line higher."""
+    level, last_s = 0, -end_s
+    for moment in sorted(moments, key=lambda one: one.at_s):
+        level = (level + 1) % _LEVELS if moment.at_s - last_s < end_s * _LABEL_WIDTH else 0
+        last_s = moment.at_s
         axes.annotate(
-            text,
-            (together[0].at_s, 1.0),
+            _short(moment.what),
+            (moment.at_s, 1.0),
             xycoords=("data", "axes fraction"),
-            xytext=(2, 3),
+            xytext=(2, 3 + 12 * level),
             textcoords="offset points",
             fontsize=9,
             color=_STEP,
         )
-
-
-def _near(moments: Sequence[Moment], distance_s: float) -> Iterator[tuple[int, Moment]]:
-    number, last = 0, None
-    for moment in sorted(moments, key=lambda one: one.at_s):
-        if last is not None and moment.at_s - last > distance_s:
-            number += 1
-        last = moment.at_s
-        yield number, moment
 
 
 def _short(text: str) -> str:

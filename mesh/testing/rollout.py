@@ -3,6 +3,8 @@
 An undo is no verb of the API: a client looks up the template of an earlier revision and writes it back.
 """
 
+import asyncio
+import time
 from typing import Any
 
 from mesh.api import scheme
@@ -12,6 +14,7 @@ from mesh.testing.scenario import Rollout
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
+_POLL_S = 0.02
 
 
 class RolloutError(ValueError):
@@ -72,6 +75,19 @@ def earlier_template(templates: dict[int, dict[str, Any]], wanted: int | None, n
 
 def revision_of(one: ReplicaSet) -> int:
     return int((one.metadata.annotations or {}).get(REVISION, "0"))
+
+
+async def until_complete(client: Client, rollout: Rollout) -> float:
+    """How long it took, in seconds. Raises RolloutError when the time is over."""
+    begin = time.monotonic()
+    while True:
+        done, said = progress(await client.get(Deployment, rollout.name, rollout.namespace))
+        took_s = time.monotonic() - begin
+        if done:
+            return took_s
+        if took_s > rollout.timeout_s:
+            raise RolloutError(f"not complete within {rollout.timeout_s:g} s: {said}")
+        await asyncio.sleep(_POLL_S)
 
 
 def progress(deployment: Deployment) -> tuple[bool, str]:

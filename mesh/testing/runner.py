@@ -15,7 +15,6 @@ from functools import partial
 import aiohttp
 
 from mesh.api.errors import ApiError
-from mesh.api.workloads import Deployment
 from mesh.client.http import HttpClient
 from mesh.client.kv import KvClient, KvError, Resolver
 from mesh.testing import checks, load, rollout
@@ -243,16 +242,8 @@ class Player:
     async def _rollout(self, step: Step) -> _Seen:
         wanted = step.rollout
         assert wanted is not None
-        begin = time.monotonic()
         await rollout.begin(self.hands.client, wanted)
-        while True:
-            done, said = rollout.progress(await self.hands.client.get(Deployment, wanted.name, wanted.namespace))
-            took_s = time.monotonic() - begin
-            if done:
-                return _Seen(f"complete after {took_s:.2f} s")
-            if took_s > wanted.timeout_s:
-                raise StepError(f"not complete within {wanted.timeout_s:g} s: {said}")
-            await asyncio.sleep(POLL_S)
+        return _Seen(f"complete after {await rollout.until_complete(self.hands.client, wanted):.2f} s")
 
     async def _kill(self, step: Step) -> _Seen:
         kill: Kill | None = step.kill

@@ -50,13 +50,17 @@ class PodLine:
     _pods: dict[str, tuple[bool, bool]] = field(default_factory=dict)
 
     def saw(self, at_s: float, kind: str, pod: Pod) -> None:
-        """One event of the watch. Pods that have failed or finished count no more."""
+        """One event of the watch."""
+        self.note(kind, pod)
+        self.mark(at_s)
+
+    def note(self, kind: str, pod: Pod) -> None:
+        """Remember one pod's state. Pods that have failed or finished count no more."""
         if kind == "DELETED":
             self._pods.pop(pod.name, None)
         elif kind != "BOOKMARK":
             staying = pod.metadata.deletion_timestamp is None and pod.status.phase not in ("Failed", "Succeeded")
             self._pods[pod.name] = (pod.ready and staying, staying)
-        self.mark(at_s)
 
     def mark(self, at_s: float) -> None:
         """Note the counts as they are now, if they have changed."""
@@ -96,7 +100,7 @@ class PodWatch:
     async def __aenter__(self) -> PodLine:
         found = await self._client.list(Pod, self._namespace, self._selector)
         for pod in found.items:
-            self.line.saw(self._now(), "ADDED", pod)
+            self.line.note("ADDED", pod)
         self.line.mark(self._now())
         self._task = asyncio.create_task(self._follow(found.resource_version), name="timeline/pods")
         return self.line

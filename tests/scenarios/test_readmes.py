@@ -79,5 +79,18 @@ def shown(name: str, out: str) -> None:
             addresses = out.partition("kv-3.kv")[0]
             assert len(re.findall(r"^127\.", addresses, flags=re.M)) == 5
             assert out.count("\nblue") == 2
+        case "ramped":
+            first, *mixed, last = answers
+            assert (first, last) == ("v1", "v2")
+            assert set(mixed) == {"v1", "v2"}, "half way both versions answer"
+        case "recreate":
+            assert answers == ["v1", "v2"]
+            assert "\n503\n" in out
+        case "httpd-lab":
+            assert out.count("successfully rolled out") == 5
+            assert re.findall(r"^(\d) +\S.*$", out.rpartition("REVISION")[2], flags=re.M) == ["2", "3", "4"]
+            assert re.findall(r"^server: (\S+)", out, flags=re.M | re.I) == [
+                "Apache/2.4.57", "Apache/2.4.62", "Apache/2.4.57",
+            ]  # fmt: skip
         case _:
             raise AssertionError(f"say what the README of {name} promises")
