@@ -38,9 +38,12 @@ class _Told:
 
 @dataclass(frozen=True, slots=True)
 class _What:
-    """One kind of event of one pod."""
+    """One kind of event of one pod. Many may wait, so it holds no more than the words."""
 
-    pod: ObjectReference
+    namespace: str
+    name: str
+    uid: str | None
+    field_path: str | None
     reason: str
     message: str
     warning: bool
@@ -63,17 +66,11 @@ class Recorder:
         told = self._count(pod, reason, message)
         if told.waiting or (told.count > MAX_EAGER and told.count % MAX_EAGER):
             return
-        reference = ObjectReference(
-            api_version="v1",
-            kind="Pod",
-            name=pod.name,
-            namespace=pod.namespace,
-            uid=pod.metadata.uid,
-            field_path=f"spec.containers{{{container}}}" if container else None,
-        )
+        place = f"spec.containers{{{container}}}" if container else None
+        what = _What(pod.namespace, pod.name, pod.metadata.uid, place, reason, message, warning)
         try:
             self._serial += 1
-            self._queue.put_nowait((not warning, self._serial, _What(reference, reason, message, warning), told))
+            self._queue.put_nowait((not warning, self._serial, what, told))
             told.waiting = True
         except asyncio.QueueFull:
             log.warning("event dropped, too many wait pod=%s reason=%s message=%s", pod.name, reason, message)
@@ -105,7 +102,7 @@ class Recorder:
                 log.debug("event not written reason=%s error=%s", what.reason, error)
 
     async def _write(self, what: _What, told: _Told) -> None:
-        namespace = what.pod.namespace
+        namespace = what.namespace
         if told.written:
             again = {"count": told.count, "lastTimestamp": told.last}
             try:
@@ -115,7 +112,14 @@ class Recorder:
                 pass  # events are kept for a while only
         event = Event(
             metadata=ObjectMeta(name=told.name, namespace=namespace),
-            involved_object=what.pod,
+            involved_object=ObjectReference(
+                api_version="v1",
+                kind="Pod",
+                name=what.name,
+                namespace=namespace,
+                uid=what.uid,
+                field_path=what.field_path,
+            ),
             reason=what.reason,
             message=what.message,
             type="Warning" if what.warning else "Normal",
