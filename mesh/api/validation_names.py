@@ -16,6 +16,7 @@ _QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _ENV_NAME = re.compile(r"[ -<>-~]+")  # printable ASCII without "="
 _QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?")
 _PERCENT = re.compile(r"\d+%")
+_LARGEST_INT32 = 2**31 - 1
 
 
 def dns_label(text: str) -> str | None:
@@ -131,9 +132,12 @@ def port_reference(field: str, value: Any) -> list[Cause]:
 
 
 def not_negative(spec: dict[str, Any], path: str, *fields: str) -> list[Cause]:
-    """Counts that may be left out but not be below zero."""
+    """Counts that may be left out but not be below zero, nor beyond 32 bits."""
     return [
-        invalid(f"{path}.{field}" if path else field, value, "must be greater than or equal to 0")
+        invalid(
+            f"{path}.{field}" if path else field, value,
+            "must be greater than or equal to 0" if value < 0 else f"must be less than or equal to {_LARGEST_INT32}",
+        )
         for field in fields
-        if isinstance(value := spec.get(field), int) and value < 0
-    ]
+        if isinstance(value := spec.get(field), int) and not 0 <= value <= _LARGEST_INT32
+    ]  # fmt: skip

@@ -55,9 +55,15 @@ def decode_yaml(body: bytes) -> Any:
 
     _check_size(body)
     try:
-        aliases = sum(1 for event in yaml.parse(body, yaml.CSafeLoader) if isinstance(event, yaml.AliasEvent))
-        if aliases > _MOST_ALIASES:
-            raise BadRequest(f"the YAML has {aliases} aliases; at most {_MOST_ALIASES} are read")
+        aliases = depth = 0
+        for event in yaml.parse(body, yaml.CSafeLoader):
+            # Counted while it is read: the parser takes hours for a hundred thousand open brackets.
+            aliases += isinstance(event, yaml.AliasEvent)
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if aliases > _MOST_ALIASES:
+                raise BadRequest(f"the YAML has more than {_MOST_ALIASES} aliases")
+            if depth > _DEEPEST:
+                raise BadRequest(f"the body is nested deeper than {_DEEPEST} levels")
         value = yaml.load(body, yaml.CSafeLoader)
         plain = orjson.dumps(value)
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:
@@ -69,8 +75,12 @@ def decode_yaml(body: bytes) -> Any:
 
 def check_depth(value: Any, body: bytes) -> None:
     """Raises BadRequest when objects and lists are nested deeper than any manifest."""
-    if body.count(b"{") + body.count(b"[") <= _DEEPEST:
-        return
+    if body.count(b"{") + body.count(b"[") > _DEEPEST:
+        check_levels(value)
+
+
+def check_levels(value: Any) -> None:
+    """As `check_depth`, for JSON that is not a body."""
     level, depth = [value], 0
     while level:
         depth += 1

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from mesh.api.errors import BadRequest
+from mesh.apiserver.numbers import whole
 from mesh.store import Record
 
 
@@ -26,12 +27,10 @@ class Page:
 
 def page_of(records: list[Record], version: int, limit: str, token: str) -> Page:
     """The next piece. limit, token: as in the query, empty where nothing is asked. Raises BadRequest."""
-    if limit and not limit.isdigit():
-        raise BadRequest(f'limit: "{limit[:40]}" is not a whole number')
+    most = whole("limit", limit)
     if token:
         version, after = _read(token)
         records = [found for found in records if found.key > after]
-    most = int(limit or 0)
     if not most or len(records) <= most:
         return Page(records, version, {})
     taken = records[:most]

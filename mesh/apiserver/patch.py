@@ -9,9 +9,11 @@ from copy import deepcopy
 from typing import Any
 
 import jsonpatch
+import orjson
 
 from mesh.api.errors import ApiError, BadRequest, TooLarge, UnsupportedMediaType
 from mesh.api.scheme import Kind
+from mesh.apiserver.bodies import LARGEST_BODY, check_levels
 from mesh.apiserver.merge_keys import shape_of
 from mesh.apiserver.strategic import merge as strategic_merge
 from mesh.client.base import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
@@ -70,17 +72,25 @@ def _json_patch(patch: Any) -> Change:
     if len(patch) > _MOST_OPERATIONS:
         raise TooLarge(f"a JSON patch may have {_MOST_OPERATIONS} operations, this one has {len(patch)}")
     try:
-        compiled = jsonpatch.JsonPatch(list(patch))
+        steps = [jsonpatch.JsonPatch([operation]) for operation in patch]
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
         raise BadRequest(f"this is not a JSON patch: {error}") from error
 
     def change(old: Json) -> Json:
         try:
-            new = compiled.apply(deepcopy(old))
+            new, copied = deepcopy(old), 0
+            for operation, step in zip(patch, steps, strict=True):
+                if operation.get("op") == "copy":
+                    # Each copy may double the object: forty of them are a terabyte.
+                    copied += len(orjson.dumps(jsonpatch.JsonPointer(operation.get("from")).resolve(new)))
+                    if copied > LARGEST_BODY:
+                        raise TooLarge(f"the patch copies more than {LARGEST_BODY} bytes")
+                new = step.apply(new, in_place=True)
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError) as error:
             raise Unprocessable(f"the patch does not fit the object: {error}") from error
         if not isinstance(new, dict):
             raise BadRequest("the patch replaces the whole object by something that is not an object")
+        check_levels(new)
         return new
 
     return change

@@ -10,6 +10,7 @@ from mesh.api.errors import ApiError, BadRequest, MethodNotAllowed, NotFound
 from mesh.api.scheme import Kind
 from mesh.apiserver import apply, bodies, pages, scale
 from mesh.apiserver.apply_owners import Writer
+from mesh.apiserver.numbers import whole
 from mesh.apiserver.patch import APPLY_PATCH, apply_patch
 from mesh.apiserver.paths import Target
 from mesh.apiserver.registry import Registry
@@ -253,9 +254,7 @@ async def _delete_options(request: web.Request, target: Target) -> deletion.Dele
     if "propagationPolicy" in query:
         body.setdefault("propagationPolicy", query["propagationPolicy"])
     if "gracePeriodSeconds" in query:
-        if not query["gracePeriodSeconds"].isdigit():
-            raise BadRequest(f'gracePeriodSeconds: "{query["gracePeriodSeconds"]}" is not a whole number')
-        body.setdefault("gracePeriodSeconds", int(query["gracePeriodSeconds"]))
+        body.setdefault("gracePeriodSeconds", whole("gracePeriodSeconds", query["gracePeriodSeconds"]))
     if _dry_run(request):
         body["dryRun"] = ["All"]
     if body.get("propagationPolicy") is None and target.api_version in conversion.ORPHANING:

@@ -41,7 +41,7 @@ class ApiServer:
         self._running: set[asyncio.Task[Any]] = set()
         app = web.Application(client_max_size=LARGEST_BODY, middlewares=[self._edge])
         app.router.add_routes(list(extra_routes))
-        app.router.add_route("*", "/{path:.*}", self._dispatch)
+        app.router.add_route("*", "/{path:(?s:.*)}", self._dispatch)
         self._runner = web.AppRunner(
             app,
             access_log=None,

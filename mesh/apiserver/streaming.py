@@ -8,8 +8,9 @@ import asyncio
 import orjson
 from aiohttp import web
 
-from mesh.api.errors import BadRequest, Expired
+from mesh.api.errors import Expired
 from mesh.api.scheme import Kind
+from mesh.apiserver.numbers import whole
 from mesh.apiserver.registry import Registry
 from mesh.apiserver.respond import JSON_TYPE, Form
 from mesh.apiserver.watch import Scope, Watcher
@@ -83,17 +84,11 @@ async def _follow(
 
 
 def _version(text: str) -> int:
-    if text and not text.isdigit():
-        raise BadRequest(f'resourceVersion: "{text[:40]}" is not a number')
-    return int(text or 0)
+    return whole("resourceVersion", text)
 
 
 def _timeout_s(text: str) -> float:
-    if not text:
-        return _LONGEST_S
-    if not text.isdigit():
-        raise BadRequest(f'timeoutSeconds: "{text[:40]}" is not a whole number')
-    return float(text) or _LONGEST_S
+    return float(whole("timeoutSeconds", text)) or _LONGEST_S
 
 
 async def end_all(watches: set["asyncio.Task[object]"]) -> None:

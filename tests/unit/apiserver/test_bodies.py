@@ -66,3 +66,9 @@ def test_refusals(body: bytes, content_type: str, error: type[Exception]) -> Non
 def test_few_aliases_cannot_grow_into_much() -> None:
     value = decode(bomb(16, 2), "application/yaml")
     assert len(value) == 16
+
+
+@pytest.mark.timeout(5)
+def test_a_hundred_thousand_open_brackets_of_yaml() -> None:
+    with pytest.raises(BadRequest, match="nested deeper"):
+        decode(b"[" * 100_000, "application/yaml")

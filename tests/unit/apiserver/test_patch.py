@@ -89,3 +89,15 @@ def test_custom_kinds_take_no_strategic_patch() -> None:
     with pytest.raises(UnsupportedMediaType, match="accepted media types include: application/json-patch"):
         apply_patch(RULE, STRATEGIC_PATCH, {})
     assert apply_patch(POD, STRATEGIC_PATCH, {"spec": {"a": 1}})({}) == {"spec": {"a": 1}}
+
+
+def test_copies_of_copies_are_bounded() -> None:
+    patch = [{"op": "copy", "from": "/spec", "path": f"/spec/x{number}"} for number in range(60)]
+    with pytest.raises(TooLarge, match="the patch copies more than"):
+        apply_patch(POD, "application/json-patch+json", patch)({"spec": {"a": "b" * 100}})
+
+
+def test_a_patch_builds_no_tower() -> None:
+    patch = [{"op": "add", "path": "/spec" + "/a" * depth, "value": {}} for depth in range(1, 300)]
+    with pytest.raises(BadRequest, match="nested deeper"):
+        apply_patch(POD, "application/json-patch+json", patch)({"spec": {}})
