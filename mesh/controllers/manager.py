@@ -9,6 +9,7 @@ from typing import Any
 from mesh.api.core import Pod
 from mesh.client.base import Client
 from mesh.client.informer import Informer
+from mesh.client.sharing import Sharing
 from mesh.controllers.accounts import AccountsController
 from mesh.controllers.autoscaler import AutoscalerController
 from mesh.controllers.cache import Caches
@@ -26,7 +27,6 @@ from mesh.controllers.runtime import Context, Controller
 from mesh.controllers.scheduler import SchedulerController
 from mesh.controllers.services import ServicesController
 from mesh.controllers.settings import Settings
-from mesh.controllers.sharing import Sharing
 from mesh.controllers.statefulset import StatefulSetController
 from mesh.runtime.clock import Clock
 from mesh.runtime.tasks import Tasks

@@ -7,6 +7,7 @@ from pathlib import Path
 from mesh.api.core import Pod, PodStatus
 from mesh.client.base import Client
 from mesh.client.informer import Informer
+from mesh.client.sharing import Sharing
 from mesh.node.address_pool import AddressPool, NodeFull
 from mesh.node.addresses import PODS_PER_NODE, Plan
 from mesh.node.events import Recorder
@@ -62,6 +63,7 @@ class NodeAgent:
         self._workers: dict[str, PodWorker] = {}
         self._hosts: dict[str, int] = {}
         self._expected: set[int] = set()
+        self._share = Sharing()
         self._pods = Informer(client, Pod, field_selector=f"spec.nodeName={node_name}", transform=self._slim)
 
     async def start(self) -> None:
@@ -96,6 +98,7 @@ class NodeAgent:
         """What the cache keeps of a pod: of its spec nothing that only the scheduler reads, and of one that already
         runs nothing that its worker holds as well."""
         pod.spec.tolerations = pod.spec.affinity = None
+        self._share(pod)
         worker = self._workers.get(pod.metadata.uid or "")
         if worker is not None:
             if pod.spec == worker.pod.spec:

@@ -3,7 +3,7 @@ from typing import Any
 
 from mesh.api.core import Pod
 from mesh.api.scheme import decode, encode
-from mesh.controllers.sharing import Sharing
+from mesh.client.sharing import Sharing
 
 
 def pod(name: str, image: str = "x", ready: str = "True", owner: str = "2") -> dict[str, Any]:
