@@ -60,12 +60,17 @@ def up(
     began = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends a start, nothing of it stays behind
     running = launch.start(options, output.say)
-    if form is Form.json:
-        output.as_json(summary(running), indent=None)
-    else:
-        print_summary(running, time.monotonic() - began)
-    if not detach:
-        stay(running)
+    try:
+        if form is Form.json:
+            output.as_json(summary(running), indent=None)
+        else:
+            print_summary(running, time.monotonic() - began)
+        if not detach:
+            stay(running)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing shall come between it and the end
+        output.say("stopping")
+        launch.stop(running)
 
 
 def summary(running: state.State) -> dict[str, Any]:
@@ -108,19 +113,15 @@ def line_to_try(running: state.State, ingresses: list[dict[str, Any]]) -> str:
             host = str(rule.get("host") or "").replace("*", "any")
             path = next((path.get("path") for path in (rule.get("http") or {}).get("paths") or ()), None)
             return "curl " + (f"-H 'Host: {host}' " if host else "") + f"{running.gateway}{path or '/'}"
-    return f"curl {running.api}/api/v1/services    (nothing leads in through the gateway yet: it takes an Ingress)"
+    return f"curl {running.api}/api/v1/services    # nothing leads in through the gateway yet: that takes an Ingress"
 
 
 def stay(running: state.State) -> None:
-    """Wait for Ctrl-C or SIGTERM, then stop the mesh."""
+    """Stay with the mesh for as long as it runs. Raises KeyboardInterrupt on Ctrl-C and SIGTERM."""
     output.say("running; Ctrl-C stops it")
-    try:
-        while state.alive(running.control_pid):
-            time.sleep(0.2)
-            launch.reap(running.control_pid)
-        output.say("the control process ended by itself; its log is in " + running.state_dir)
-        raise typer.Exit(1)
-    except KeyboardInterrupt:
-        output.say("stopping")
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing shall come between it and the end
-        launch.stop(running)
+    while state.alive(running.control_pid):
+        time.sleep(0.2)
+        launch.reap(running.control_pid)
+    state.forget(running.name)
+    output.say("the mesh has ended; its log is in " + running.state_dir)
+    raise typer.Exit(1)

@@ -176,3 +176,27 @@ def test_nothing_stays_of_an_abandoned_start(tmp_path: Path, number: int, code: 
     assert "Traceback" not in said.read_text()
     until_gone(tmp_path)
     assert cli(tmp_path, "status").code == 1
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, id="Ctrl-C"), pytest.param(signal.SIGTERM, id="SIGTERM")]
+)
+def test_a_mesh_in_the_foreground_ends_with_its_command(tmp_path: Path, number: int) -> None:
+    """In the very moment in which the command says how to stop it, that works already."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "mesh.cli.main", "up"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "MESH_HOME": str(tmp_path)},
+    ) as command:
+        assert command.stderr is not None
+        said = ""
+        while "Ctrl-C stops it" not in said:
+            said = command.stderr.readline()
+            assert said, "the start failed"
+        command.send_signal(number)
+        assert command.wait(SETTLED_S) == 0
+        assert command.stderr.read() == "stopping\n"
+    assert not control_processes(tmp_path)
+    assert cli(tmp_path, "status").code == 1
