@@ -163,3 +163,19 @@ def test_every_named_message_is_in_the_table() -> None:
         "text", "int", "bool", "map", "bytes-map", "amounts", "Amount", "Time", "Number", "skip",
     }  # fmt: skip
     assert set(WHOLE.values()) <= set(MESSAGES)
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "raw", "wanted"),
+    [
+        pytest.param("v1", "ConfigMap", field(2, entry("a", "1")) + field(2, entry("b", "")),
+                     {"data": {"a": "1", "b": ""}}, id="config-map"),
+        pytest.param("v1", "Secret", field(2, entry("a", "x")) + field(3, "Opaque"),
+                     {"data": {"a": "eA=="}, "type": "Opaque"}, id="secret-bytes"),
+        pytest.param("v1", "ResourceQuota", field(2, field(1, field(1, "cpu") + field(2, field(1, "500m")))),
+                     {"spec": {"hard": {"cpu": "500m"}}}, id="amounts"),
+        pytest.param("policy/v1", "Eviction", field(1, field(1, "a")), {"metadata": {"name": "a"}}, id="eviction"),
+    ],
+)  # fmt: skip
+def test_configuration(api_version: str, kind: str, raw: bytes, wanted: dict[str, Any]) -> None:
+    assert decode(envelope(api_version, kind, raw)) == {"apiVersion": api_version, "kind": kind, **wanted}

@@ -61,7 +61,7 @@ async def test_an_unknown_image_is_stood_in_for_and_people_are_told(world: Any) 
         pytest.param(
             {"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]},
             "CreateContainerConfigError",
-            "Error: env X: valueFrom.secretKeyRef is not executed; use value or fieldRef",
+            'Error: secret "s" not found',
             id="secret",
         ),
     ],
