@@ -1,4 +1,4 @@
-"""What does the gateway process hold? The ingress gateway at layer 7, and kube-proxy's addresses at layer 4."""
+"""What is the gateway? Ingress at layer 7, kube-proxy's addresses at layer 4; in the control process or in one of its own."""
 
 import random
 from collections.abc import Mapping
@@ -84,7 +84,7 @@ class GatewayWorker:
 
 
 async def run_gateway(settings: Settings) -> None:
-    """The gateway process: say `ready`, and run until told to stop or until the control process is gone."""
+    """A gateway process (`--separate-gateway`): say `ready`, and run until told to stop or until the control process is gone."""
     async with HttpClient(settings.api_url, "gateway") as client:
         worker = GatewayWorker(settings, client, SystemClock(), access_log(settings))
         try:
