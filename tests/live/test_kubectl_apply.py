@@ -52,9 +52,9 @@ class Kubectl:
         return self("get", "deploy", "web", "-o", f"jsonpath={{{path}}}")
 
 
-@pytest.fixture(scope="module", params=kubectls() or [None], ids=lambda path: Path(path).name if path else "none")
+@pytest.fixture(scope="module", params=kubectls() or [""], ids=lambda path: Path(path).name or "none")
 def program(request: pytest.FixtureRequest) -> str:
-    if request.param is None:
+    if not request.param:
         pytest.skip("no kubectl on PATH")
     return str(request.param)
 
