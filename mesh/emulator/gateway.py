@@ -1,4 +1,4 @@
-"""What is the gateway? Ingress at layer 7, kube-proxy's addresses at layer 4; in the control process or in one of its own."""
+"""What is the gateway? Ingress at layer 7 and kube-proxy at layer 4, in the control process or in one of its own."""
 
 import random
 from collections.abc import Mapping
@@ -84,7 +84,7 @@ class GatewayWorker:
 
 
 async def run_gateway(settings: Settings) -> None:
-    """A gateway process (`--separate-gateway`): say `ready`, and run until told to stop or until the control process is gone."""
+    """A gateway process (`--separate-gateway`): say `ready`, run until told to stop or the control process is gone."""
     async with HttpClient(settings.api_url, "gateway") as client:
         worker = GatewayWorker(settings, client, SystemClock(), access_log(settings))
         try:
