@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mesh.testing import ledger
+from mesh.testing.answers import NO_VERSION
 from mesh.testing.runner import StepResult
 from mesh.testing.scenario import Scenario
 from mesh.testing.timeline import SLOT_S, PodLine, Slot, slots
@@ -159,13 +160,17 @@ def _rates(axes: Any, told: Story) -> None:
         below = [0.0] * len(run)
         for name in named:
             above = [low + slot.good[name] / SLOT_S for low, slot in zip(below, run, strict=True)]
-            label = name if number == 0 else None
+            label = _legend(name) if number == 0 else None
             axes.stairs(above, edges, baseline=below, fill=True, color=colours[name], alpha=0.85, label=label)
             below = above
     _limit(axes, told)
     axes.set_ylabel("good answers per second")
     if named:
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="version", frameon=False)
+
+
+def _legend(name: str) -> str:
+    return "(none named)" if name == NO_VERSION else name
 
 
 def _limit(axes: Any, told: Story) -> None:
