@@ -23,6 +23,8 @@ from mesh.routing.spec import AccessLogSpec, ClusterSpec, EndpointSpec, Listener
 from mesh.runtime.clock import Clock, SystemClock
 from mesh.runtime.tasks import Tasks
 
+_FAREWELL_S = 0.25
+"""How long resting connections of a draining proxy may still bring a request."""
 _POLL_S = 0.02
 """How often a draining proxy looks whether its last request has ended."""
 
@@ -155,11 +157,18 @@ class ProxyServer:
         self.listeners.update(fresh)
 
     async def drain(self, timeout_s: float = 5.0) -> None:
-        """Accept nobody new, finish what is under way (not longer than `timeout_s`), then close what is idle."""
+        """Accept nobody new, finish what is under way (not longer than `timeout_s`), then close what is idle.
+
+        A kept connection that rests may have its next request on the way: closed at once, it would lose that one. So
+        it stays for a moment, in which its next answer says `connection: close`.
+        """
         self.draining = True
         for listener in self.listeners.values():
             listener.drain()
         deadline = self.clock.now() + timeout_s
+        farewell = min(deadline, self.clock.now() + _FAREWELL_S)
+        while self.clock.now() < farewell and any(one.connections for one in self.listeners.values()):  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_S)
         # Polled, because the end of a request tells nobody: it is the hot path.
         while self.clock.now() < deadline and any(listener.busy for listener in self.listeners.values()):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_S)

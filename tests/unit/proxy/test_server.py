@@ -118,6 +118,18 @@ async def test_draining_finishes_what_is_under_way(world: World) -> None:
     assert await idle.rest() == b""
 
 
+async def test_a_request_just_on_its_way_when_draining_begins_is_answered(world: World) -> None:
+    _, proxy = await world.simple(ok)
+    resting = await world.connect(proxy)
+    draining = asyncio.create_task(proxy.drain(5))
+    await asyncio.sleep(0.05)
+    resting.writer.write(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+    status, fields, _ = await resting.answer()
+    assert (status, fields["connection"]) == (200, "close")
+    async with asyncio.timeout(2):
+        await draining
+
+
 async def test_draining_does_not_wait_longer_than_it_may(world: World) -> None:
     async def hang(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
