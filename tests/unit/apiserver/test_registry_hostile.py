@@ -102,10 +102,17 @@ SPECS: dict[str, dict[str, Any]] = {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "x"},
             "maxReplicas": 3,
             "metrics": [
-                {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization",
-                                                                            "averageUtilization": 50}}},
-                {"type": "Pods", "pods": {"metric": {"name": "requests_per_second"},
-                                          "target": {"type": "AverageValue", "averageValue": "10"}}},
+                {
+                    "type": "Resource",
+                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}},
+                },
+                {
+                    "type": "Pods",
+                    "pods": {
+                        "metric": {"name": "requests_per_second"},
+                        "target": {"type": "AverageValue", "averageValue": "10"},
+                    },
+                },
             ],
             "behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 15}]}},
         }
@@ -116,8 +123,13 @@ SPECS: dict[str, dict[str, Any]] = {
             "scope": "Namespaced",
             "names": {"plural": "widgets", "kind": "Widget", "shortNames": ["wd"], "categories": ["all"]},
             "versions": [
-                {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}},
-                 "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}]},
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+                },
             ],
         }
     },
@@ -228,9 +240,13 @@ def test_spoiled_changes_are_refused_or_good(kind: Kind, data: st.DataObject) ->
         elif language == "PUT":
             registry.update(kind, data.draw(spoiled(kind)), namespace, NAMES.get(kind.kind, "x"))
         elif language == "status":
-            registry.update_status(kind, {**good.load(), "status": data.draw(JUNK)}, namespace, NAMES.get(kind.kind, "x"))
+            registry.update_status(
+                kind, {**good.load(), "status": data.draw(JUNK)}, namespace, NAMES.get(kind.kind, "x")
+            )
         else:
-            registry.patch(kind, namespace, NAMES.get(kind.kind, "x"), apply_patch(kind, language, data.draw(spoiled(kind))))
+            registry.patch(
+                kind, namespace, NAMES.get(kind.kind, "x"), apply_patch(kind, language, data.draw(spoiled(kind)))
+            )
     except ApiError as error:
         code = error.code
     else:
