@@ -34,7 +34,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format mesh tests benchmarks
 	$(BIN)/ruff check --fix mesh tests benchmarks
 
-# Lint and types on one core, unit tests on the other.
+# Lint and types beside the unit tests, most of which wait for sockets.
 check: $(VENV)/.dev
 	@$(MAKE) -j2 --output-sync=target static unit
 
@@ -45,7 +45,7 @@ static: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -q tests/unit tests/properties
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile tests/unit tests/properties
 
 # Tests that start whole meshes and measure them come after the others, with the machine to themselves.
 test: unit
