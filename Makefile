@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 MAKEFLAGS += --no-print-directory
 
-.PHONY: setup format check static unit test live bench demo lock clean help
+.PHONY: setup format check static unit test soak live bench demo lock clean help
 
 help:
 	@echo "make demo    run the canary: 1,000 requests, expected beside seen"
 	@echo "make test    every test"
+	@echo "make soak    rollouts under 500 requests a second"
 	@echo "make check   lint, types, floors and unit tests, in under a minute"
 	@echo "make live    only the tests that start real processes and foreign programs"
 	@echo "make bench   mesh proxy beside Envoy, nginx, HAProxy and an aiohttp proxy"
@@ -49,7 +50,11 @@ unit: $(VENV)/.dev
 
 # Tests that start whole meshes and measure them come after the others, with the machine to themselves.
 test: unit
-	$(BIN)/python -m pytest -q tests/differential tests/live tests/scenarios
+	$(BIN)/python -m pytest -q -m "not soak" tests/differential tests/live tests/scenarios
+
+# Rollouts under 500 requests a second, and what a community's manifests promise.
+soak: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m soak tests
 
 live: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m live tests

@@ -205,7 +205,7 @@ def test_following_sees_new_lines_within_a_second(
     assert time.monotonic() - began < 5 * 0.3 + 1
     attached = start("attach", "talker")
     assert attached.stdout is not None
-    words = [attached.stdout.readline() for _ in range(3)]
+    words = [attached.stdout.readline() for _ in range(5)]  # some say first how to get a prompt
     assert words[-1].startswith(b"line ")
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mesh.client.http import HttpClient
@@ -19,6 +20,15 @@ from mesh.testing.world import Hands, StepError, World
 from tests.tools import program
 
 ROUTES = Path(__file__).parents[2] / "routes"
+# Scenarios that need thousands of requests over tens of seconds: `make soak` plays them.
+LONG = frozenset({"ramped", "recreate"})
+
+
+def long_ones(folder: Path) -> list[pytest.MarkDecorator]:
+    """The marks of a scenario's tests."""
+    return [pytest.mark.soak] if folder.name in LONG else []
+
+
 UP_S, COMMAND_S = 40, 30
 
 

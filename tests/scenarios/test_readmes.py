@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.support import ROUTES, stop
+from tests.scenarios.support import ROUTES, long_ones, stop
 from tests.tools import program
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
@@ -28,7 +28,9 @@ def commands(readme: Path) -> list[str]:
     return [line for line in found if not line.startswith("Host: ") and "POD_ADDRESS" not in line]
 
 
-@pytest.mark.parametrize("readme", [pytest.param(readme, id=readme.parent.name) for readme in READMES])
+@pytest.mark.parametrize(
+    "readme", [pytest.param(readme, id=readme.parent.name, marks=long_ones(readme.parent)) for readme in READMES]
+)
 def test_commands(readme: Path, tmp_path: Path) -> None:
     first, *rest = commands(readme)
     for name, hint in TOOLS.items():

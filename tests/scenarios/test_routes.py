@@ -9,12 +9,14 @@ from rich.console import Console
 from mesh.testing import report
 from mesh.testing.runner import play
 from mesh.testing.scenario import discover, load
-from tests.scenarios.support import ROUTES, Up
+from tests.scenarios.support import ROUTES, Up, long_ones
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
 
 
-@pytest.mark.parametrize("folder", [pytest.param(folder, id=folder.name) for folder in discover(ROUTES)])
+@pytest.mark.parametrize(
+    "folder", [pytest.param(folder, id=folder.name, marks=long_ones(folder)) for folder in discover(ROUTES)]
+)
 async def test_scenario(folder: Path, up: Up) -> None:
     scenario = load(folder)
     files = [word for file in scenario.files for word in ("-f", file)]
