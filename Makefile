@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 help:
 	@echo "make demo    run the canary: 1,000 requests, expected beside seen"
-	@echo "make test    every test"
+	@echo "make test    the tests, in under five minutes"
 	@echo "make soak    rollouts under 500 requests a second"
 	@echo "make check   lint, types, floors and unit tests, in under a minute"
 	@echo "make live    only the tests that start real processes and foreign programs"
