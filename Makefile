@@ -48,9 +48,10 @@ static: $(VENV)/.dev
 unit: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n 4 --dist loadfile tests/unit tests/properties
 
-# Tests that start whole meshes and measure them come after the others, with the machine to themselves.
-test: unit
-	$(BIN)/python -m pytest -q -m "not soak" tests/differential tests/live tests/scenarios
+# Most tests wait for sockets, so four at a time; those that measure come after them, with the machine to themselves.
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile -m "not soak and not alone" tests
+	$(BIN)/python -m pytest -q -m "alone and not soak" tests
 
 # Rollouts under 500 requests a second, and what a community's manifests promise.
 soak: $(VENV)/.dev

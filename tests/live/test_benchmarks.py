@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.live, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 

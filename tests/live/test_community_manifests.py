@@ -23,7 +23,7 @@ from mesh.testing.verdict import Outcome, share
 from tests.scenarios.support import Mesh, start, stop
 from tests.tools import program
 
-pytestmark = [pytest.mark.live, pytest.mark.soak, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
 Type = Callable[[str], str]
 V1, V2 = "v1.0.0", "v2.0.0"
 

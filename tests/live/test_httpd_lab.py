@@ -12,7 +12,7 @@ import pytest
 from tests.scenarios.support import ROUTES, Mesh, start, stop
 from tests.tools import missing
 
-pytestmark = [pytest.mark.live, pytest.mark.soak, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 LAB = ROUTES / "httpd-lab"
 Type = Callable[[str], str]
 

@@ -194,6 +194,7 @@ def test_logs_of_a_program_now_before_and_since(kubectl: Kubectl) -> None:
     assert len(kubectl("logs", "talker", "--tail=3").stdout.splitlines()) == 3
 
 
+@pytest.mark.alone
 def test_following_sees_new_lines_within_a_second(
     kubectl: Kubectl, start: Callable[..., "subprocess.Popen[bytes]"]
 ) -> None:

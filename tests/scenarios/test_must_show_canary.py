@@ -7,7 +7,7 @@ from mesh.testing.load import Load, run
 from mesh.testing.verdict import Outcome, share
 from tests.scenarios.support import ROUTES, Up, resident_mb, stop
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.live, pytest.mark.timeout(120)]
 
 READY_S = 3.0
 MEMORY_MB = 250

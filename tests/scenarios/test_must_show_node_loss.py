@@ -12,7 +12,7 @@ from mesh.testing.load import Load, run
 from mesh.testing.verdict import Outcome, share
 from tests.scenarios.support import ROUTES, Up
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.live, pytest.mark.timeout(120)]
 
 RECOVERY_S = 10.0
 

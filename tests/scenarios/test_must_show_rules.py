@@ -10,7 +10,7 @@ from mesh.client.http import HttpClient
 from mesh.testing.load import Load, run
 from tests.scenarios.support import ROUTES, Mesh, Up
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.alone, pytest.mark.live, pytest.mark.timeout(120)]
 
 EFFECT_S = 0.1
 CHANGES = 50

@@ -10,7 +10,7 @@ from mesh.testing.load import Load, run
 from mesh.testing.world import Hands
 from tests.scenarios.support import ROUTES, Mesh, Up
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.alone, pytest.mark.live, pytest.mark.timeout(180)]
 
 RATIO = 1.2
 TRIES = 4
