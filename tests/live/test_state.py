@@ -1,5 +1,6 @@
 """What stays of a mesh that was killed, and what may run beside it."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -80,18 +81,23 @@ class Writer:
         self._thread.start()
 
     def _write(self) -> None:
-        connection = http.client.HTTPConnection(self._address, timeout=5)
-        for number in range(100_000):
-            name = f"written-{number}"
-            body = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-            try:
-                connection.request("POST", "/api/v1/namespaces", body, {"content-type": "application/json"})
-                answer = connection.getresponse()
-                answer.read()
-            except (OSError, http.client.HTTPException):
-                return
-            if answer.status == 201:
-                self.acknowledged.append(name)
+        with contextlib.closing(http.client.HTTPConnection(self._address, timeout=5)) as connection:
+            for number in range(100_000):
+                if not self._create(connection, f"written-{number}"):
+                    return
+
+    def _create(self, connection: http.client.HTTPConnection, name: str) -> bool:
+        """Whether there was an answer."""
+        body = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        try:
+            connection.request("POST", "/api/v1/namespaces", body, {"content-type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            return False
+        if answer.status == 201:
+            self.acknowledged.append(name)
+        return True
 
     def wait_for(self, count: int) -> None:
         deadline = time.monotonic() + SETTLED_S
