@@ -10,6 +10,7 @@ from typing import Any
 
 from mesh.api.autoscaling import HorizontalPodAutoscaler
 from mesh.api.core import Pod
+from mesh.api.quantities import amount, quantity
 from mesh.api.selectors import from_labels, from_model
 from mesh.api.workloads import Deployment, ReplicaSet, StatefulSet
 from mesh.controllers import autoscaler_plan as arithmetic
@@ -238,11 +239,11 @@ def _measure_requests(source: Json, current: int, rates: Sequence[arithmetic.Pod
     if name not in METRICS:
         why = f"unable to get metric {name}: only {' and '.join(METRICS)} are counted here"
         return Measured(problem=("FailedGetPodsMetric", why))
-    target = arithmetic.amount((source.get("target") or {}).get("averageValue", 0))
+    target = amount((source.get("target") or {}).get("averageValue", 0))
     found = arithmetic.recommend(current, target, rates)
     if found is None:
         why = f"unable to get metric {name}: no pod of the target has counted requests for long enough"
         return Measured(problem=("FailedGetPodsMetric", why))
     replicas, average = found
-    shown = {"metric": {"name": name}, "current": {"averageValue": arithmetic.quantity(average)}}
+    shown = {"metric": {"name": name}, "current": {"averageValue": quantity(average)}}
     return Measured(replicas, {"type": "Pods", "pods": shown}, f"pods metric {name}")

@@ -29,10 +29,6 @@ _TOO_MANY = ("TooManyReplicas", "the desired replica count is more than the maxi
 _TOO_FEW = ("TooFewReplicas", "the desired replica count is less than the minimum replica count")
 _TOO_FAST_UP = ("ScaleUpLimit", "the desired replica count is increasing faster than the maximum scale rate")
 _TOO_FAST_DOWN = ("ScaleDownLimit", "the desired replica count is decreasing faster than the maximum scale rate")
-_SUFFIXES = {
-    "": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +60,6 @@ class History:
         """Drop what is older."""
         self.recommended = [entry for entry in self.recommended if entry[0] > before]
         self.changes = [entry for entry in self.changes if entry[0] > before]
-
-
-def amount(text: str | int | float) -> float:
-    """The number that a quantity means: `500m` is 0.5. Raises ValueError."""
-    if isinstance(text, int | float):
-        return float(text)
-    digits = text.rstrip("".join({char for suffix in _SUFFIXES for char in suffix}))
-    suffix = text[len(digits) :]
-    if suffix not in _SUFFIXES:
-        return float(text)  # an exponent: 1e3
-    return float(digits) * _SUFFIXES[suffix]
-
-
-def quantity(value: float) -> str:
-    """The quantity of a number, in thousandths where it is not whole."""
-    thousandths = round(value * 1000)
-    return f"{thousandths}m" if thousandths % 1000 else str(thousandths // 1000)
 
 
 def recommend(current: int, target: float, pods: Sequence[PodRate]) -> tuple[int, float] | None:

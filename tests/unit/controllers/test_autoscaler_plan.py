@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mesh.controllers.autoscaler_plan import History, PodRate, amount, limit, quantity, recommend, stabilize, step_limit
+from mesh.controllers.autoscaler_plan import History, PodRate, limit, recommend, stabilize, step_limit
 from mesh.controllers.autoscaler_plan import rules as rules_of
 
 
@@ -101,19 +101,6 @@ def test_step_limit(
 def test_limit(current: int, wanted: int, replicas: int, reason: str) -> None:
     found = limit(current, wanted, 2, 8, History(), {}, 1000.0)
     assert (found.replicas, found.reason, found.bound) == (replicas, reason, reason != "DesiredWithinRange")
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("10", 10.0), ("500m", 0.5), ("1k", 1000.0), ("1Ki", 1024.0), ("1.5", 1.5), (7, 7.0), ("1e2", 100.0)],
-)
-def test_amount(text: str | int, number: float) -> None:
-    assert amount(text) == number
-
-
-@pytest.mark.parametrize(("number", "text"), [(10.0, "10"), (0.5, "500m"), (12.3456, "12346m"), (0.0, "0")])
-def test_quantity(number: float, text: str) -> None:
-    assert quantity(number) == text
 
 
 def test_history_forgets() -> None:
