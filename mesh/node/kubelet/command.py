@@ -19,7 +19,7 @@ from typing import Any
 from mesh.node.kubelet.channels import Channels, Wants
 from mesh.node.process import die_with_parent
 
-CHUNK_BYTES = 1 << 15
+CHUNK_BYTES, READ_AHEAD_BYTES = 1 << 15, 1 << 16
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes of a shell for a command that cannot be run."""
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "USER")
@@ -45,7 +45,7 @@ async def _with_pipes(
     words: Sequence[str], env: Mapping[str, str], directory: Path, wants: Wants, channels: Channels
 ) -> int:
     pipe, null, parent = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL, os.getpid()
-    process = await _spawn(
+    process, transport = await _spawn(
         *words,
         env=env,
         cwd=directory,
@@ -67,18 +67,30 @@ async def _with_pipes(
         channels.stdin.discard()
         if typing is not None:
             typing.cancel()
+        transport.close()  # its pipes, which something that left the group may hold open on the other side
 
 
-async def _spawn(*words: str, **given: Any) -> asyncio.subprocess.Process:
-    """Start a child; one that is born while its user leaves is ended."""
-    making = asyncio.ensure_future(asyncio.create_subprocess_exec(*words, **given))
+async def _spawn(*words: str, **given: Any) -> tuple[asyncio.subprocess.Process, asyncio.SubprocessTransport]:
+    """Start a child; one that is born while its user leaves is ended. Whoever has the transport closes it."""
+    making = asyncio.ensure_future(_born(*words, **given))
     try:
         return await asyncio.shield(making)
     except asyncio.CancelledError:
         await asyncio.wait({making})
         if making.exception() is None:
-            await _end(making.result())
+            process, transport = making.result()
+            await _end(process)
+            transport.close()
         raise
+
+
+async def _born(*words: str, **given: Any) -> tuple[asyncio.subprocess.Process, asyncio.SubprocessTransport]:
+    """As asyncio.create_subprocess_exec does it, which keeps the transport to itself."""
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.subprocess_exec(
+        lambda: asyncio.subprocess.SubprocessStreamProtocol(limit=READ_AHEAD_BYTES, loop=loop), *words, **given
+    )
+    return asyncio.subprocess.Process(transport, protocol, loop), transport
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -135,7 +147,7 @@ async def _with_terminal(
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
     try:
-        process = await _spawn(
+        process, transport = await _spawn(
             *words,
             env={"TERM": "xterm", **env},
             cwd=directory,
@@ -164,6 +176,7 @@ async def _with_terminal(
         if typing is not None:
             typing.cancel()
             await asyncio.gather(typing, return_exceptions=True)
+        transport.close()
         os.close(ours)
 
 

@@ -1,6 +1,7 @@
 """A node's own server: who may ask, what hostile upgrades get, and that it lives on."""
 
 import asyncio
+import contextlib
 import json
 import os
 import struct
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -93,6 +95,15 @@ async def get(kubelet: KubeletServer, path: str, **headers: str) -> tuple[int, s
         return answer.status, await answer.text()
 
 
+def pipes() -> set[str]:
+    """The pipes that this process has open."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(entry))
+    return {link for link in found if link.startswith("pipe:")}
+
+
 async def lives(kubelet: KubeletServer) -> bool:
     return (await get(kubelet, "/containerLogs/default/web/main"))[1].startswith("listening")
 
@@ -172,6 +183,23 @@ async def test_a_command_ends_with_its_stream(kubelet: KubeletServer, tmp_path: 
             return
         await asyncio.sleep(0.02)
     pytest.fail(f"the command {pid} outlived its stream")
+
+
+async def test_pipes_are_closed_though_somebody_else_holds_them(kubelet: KubeletServer, tmp_path: Path) -> None:
+    """A grandchild with a session of its own outlives the command for a moment, and has its output open."""
+    before = pipes()
+    note = tmp_path / "pid"
+    script = f"setsid sleep 2 & echo $$ > {note}; wait"
+    path = f"/exec/default/web/main?command=sh&command=-c&command={quote(script)}&stdout=true"
+    raw = await Raw.ask(kubelet, path, UPGRADE, "POST")
+    await raw.head()
+    raw.open("error", "stdout")
+    async with asyncio.timeout(10):
+        while not (note.exists() and note.read_text().strip()):
+            await asyncio.sleep(0.02)
+    raw.writer.transport.abort()
+    await kubelet.close()
+    assert pipes() <= before
 
 
 @pytest.mark.parametrize(
