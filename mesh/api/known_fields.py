@@ -70,10 +70,10 @@ _TEXT = {
     "persistentVolumeClaimRetentionPolicy! ordinals",
     "StatefulSetUpdateStrategy": "type rollingUpdate:RollingUpdateStatefulSet",
     "RollingUpdateStatefulSet": "partition maxUnavailable!",
-    "ServiceSpec": "type selector ports:ServicePort clusterIP clusterIPs externalName externalIPs! "
+    "ServiceSpec": "type selector ports:ServicePort clusterIP clusterIPs externalName externalIPs "
     "externalTrafficPolicy internalTrafficPolicy sessionAffinity sessionAffinityConfig publishNotReadyAddresses "
-    "ipFamilies ipFamilyPolicy loadBalancerClass! loadBalancerIP! loadBalancerSourceRanges! "
-    "allocateLoadBalancerNodePorts healthCheckNodePort! trafficDistribution!",
+    "ipFamilies ipFamilyPolicy loadBalancerClass loadBalancerIP! loadBalancerSourceRanges "
+    "allocateLoadBalancerNodePorts healthCheckNodePort trafficDistribution",
     "ServicePort": "name port targetPort protocol nodePort appProtocol",
     "IngressSpec": "ingressClassName defaultBackend:IngressBackend rules:IngressRule tls!",
     "IngressRule": "host http:HTTPIngressRuleValue",

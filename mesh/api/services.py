@@ -1,4 +1,4 @@
-"""What are a Service, its Endpoints, and an Ingress?"""
+"""What are a Service, its Endpoints, an Ingress and an IngressClass?"""
 
 from pydantic import Field
 
@@ -30,12 +30,24 @@ class ServiceSpec(Model):
     ip_families: list[str] | None = None
     ip_family_policy: str | None = None
     load_balancer_class: str | None = None
+    load_balancer_ip: str | None = Field(default=None, alias="loadBalancerIP")
+    load_balancer_source_ranges: list[str] | None = None
     allocate_load_balancer_node_ports: bool | None = None
+    health_check_node_port: int | None = None
+    traffic_distribution: str | None = None
+
+
+class PortStatus(Model):
+    port: int
+    protocol: str = "TCP"
+    error: str | None = None
 
 
 class LoadBalancerIngress(Model):
     ip: str | None = None
     hostname: str | None = None
+    ip_mode: str | None = None
+    ports: list[PortStatus] | None = None
 
 
 class LoadBalancerStatus(Model):
@@ -154,3 +166,17 @@ class IngressStatus(Model):
 class Ingress(Object):
     spec: IngressSpec = Field(default_factory=IngressSpec)
     status: IngressStatus = Field(default_factory=IngressStatus)
+
+
+class IngressClassSpec(Model):
+    controller: str | None = None
+    parameters: Raw | None = None
+
+
+class IngressClass(Object):
+    spec: IngressClassSpec = Field(default_factory=IngressClassSpec)
+
+    @property
+    def is_default(self) -> bool:
+        """True when Ingresses without a class are of this one."""
+        return self.metadata.annotation_map.get("ingressclass.kubernetes.io/is-default-class") == "true"

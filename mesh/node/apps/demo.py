@@ -124,6 +124,7 @@ class Demo:
             "pod": self.ctx.pod_name,
             "node": self.ctx.node_name,
             "version": self.version,
+            "source": request.remote,
         }
         return web.Response(body=orjson.dumps(seen), content_type="application/json")
 
