@@ -101,6 +101,7 @@ class VolumeMount(Model):
     name: str
     mount_path: str
     sub_path: str | None = None
+    sub_path_expr: str | None = None
     read_only: bool | None = None
 
 
@@ -120,6 +121,12 @@ class Container(Model):
     volume_mounts: list[VolumeMount] | None = None
     image_pull_policy: str | None = None
     lifecycle: dict[str, Any] | None = None
+    restart_policy: str | None = None
+
+
+class HostAlias(Model):
+    ip: str
+    hostnames: list[str] | None = None
 
 
 class Volume(Model):
@@ -129,6 +136,8 @@ class Volume(Model):
     persistent_volume_claim: dict[str, Any] | None = None
     config_map: dict[str, Any] | None = None
     secret: dict[str, Any] | None = None
+    projected: dict[str, Any] | None = None
+    downward_api: dict[str, Any] | None = Field(default=None, alias="downwardAPI")
 
 
 class Toleration(Model):
@@ -154,6 +163,8 @@ class PodSpec(Model):
     affinity: dict[str, Any] | None = None
     dns_policy: str | None = None
     scheduler_name: str | None = None
+    active_deadline_seconds: int | None = None
+    host_aliases: list[HostAlias] | None = None
 
 
 class ContainerState(Model):
@@ -192,6 +203,7 @@ class PodStatus(Model):
     pod_ips: list[PodIP] | None = Field(default=None, alias="podIPs")
     start_time: str | None = None
     qos_class: str | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
     container_statuses: list[ContainerStatus] | None = None
 
 

@@ -66,10 +66,34 @@ _TEXT = {
     "RollingUpdateDeployment": "maxSurge maxUnavailable",
     "ReplicaSetSpec": "replicas minReadySeconds selector:LabelSelector template:PodTemplateSpec",
     "StatefulSetSpec": "replicas selector:LabelSelector template:PodTemplateSpec serviceName podManagementPolicy "
-    "updateStrategy:StatefulSetUpdateStrategy volumeClaimTemplates revisionHistoryLimit minReadySeconds "
-    "persistentVolumeClaimRetentionPolicy! ordinals",
+    "updateStrategy:StatefulSetUpdateStrategy volumeClaimTemplates:PersistentVolumeClaim revisionHistoryLimit "
+    "minReadySeconds persistentVolumeClaimRetentionPolicy! ordinals",
     "StatefulSetUpdateStrategy": "type rollingUpdate:RollingUpdateStatefulSet",
     "RollingUpdateStatefulSet": "partition maxUnavailable!",
+    "OldDaemonSetSpec": "selector:LabelSelector template:PodTemplateSpec updateStrategy:DaemonSetUpdateStrategy "
+    "minReadySeconds revisionHistoryLimit templateGeneration!",
+    "DaemonSetSpec": "selector:LabelSelector template:PodTemplateSpec updateStrategy:DaemonSetUpdateStrategy "
+    "minReadySeconds revisionHistoryLimit",
+    "DaemonSetUpdateStrategy": "type rollingUpdate:RollingUpdateDaemonSet",
+    "RollingUpdateDaemonSet": "maxUnavailable maxSurge",
+    "JobSpec": "parallelism completions backoffLimit activeDeadlineSeconds ttlSecondsAfterFinished completionMode "
+    "suspend selector:LabelSelector manualSelector template:PodTemplateSpec podReplacementPolicy backoffLimitPerIndex! "
+    "maxFailedIndexes! podFailurePolicy! successPolicy! managedBy!",
+    "PersistentVolumeSpec": "capacity accessModes persistentVolumeReclaimPolicy storageClassName "
+    "claimRef:ObjectReference volumeMode! mountOptions! nodeAffinity:VolumeNodeAffinity hostPath:HostPathVolume "
+    "local:LocalVolume csi:CSIVolume nfs! volumeAttributesClassName! awsElasticBlockStore! azureDisk! azureFile! "
+    "cephfs! cinder! fc! flexVolume! flocker! gcePersistentDisk! glusterfs! iscsi! photonPersistentDisk! "
+    "portworxVolume! quobyte! rbd! scaleIO! storageos! vsphereVolume!",
+    "ObjectReference": "kind namespace name uid apiVersion resourceVersion fieldPath",
+    "VolumeNodeAffinity": "required:NodeSelector",
+    "HostPathVolume": "path type",
+    "LocalVolume": "path fsType!",
+    "CSIVolume": "driver volumeHandle readOnly fsType! volumeAttributes controllerPublishSecretRef! "
+    "nodeStageSecretRef! nodePublishSecretRef! controllerExpandSecretRef! nodeExpandSecretRef!",
+    "PersistentVolumeClaimSpec": "accessModes resources:ClaimResources storageClassName volumeName volumeMode! "
+    "selector:LabelSelector dataSource! dataSourceRef! volumeAttributesClassName!",
+    "ClaimResources": "requests limits",
+    "IngressClassSpec": "controller parameters!",
     "ServiceSpec": "type selector ports:ServicePort clusterIP clusterIPs externalName externalIPs "
     "externalTrafficPolicy internalTrafficPolicy sessionAffinity sessionAffinityConfig publishNotReadyAddresses "
     "ipFamilies ipFamilyPolicy loadBalancerClass loadBalancerIP! loadBalancerSourceRanges "
@@ -128,6 +152,12 @@ _WHOLE = {
     "ResourceQuota": "ResourceQuotaSpec",
     "Lease": "LeaseSpec",
     "CustomResourceDefinition": "CustomResourceDefinitionSpec",
+    "DaemonSet": "DaemonSetSpec",
+    "Job": "JobSpec",
+    "PersistentVolume": "PersistentVolumeSpec",
+    "PersistentVolumeClaim": "PersistentVolumeClaimSpec",
+    "IngressClass": "IngressClassSpec",
+    "OldDaemonSet": "OldDaemonSetSpec",
     "OldHorizontalPodAutoscaler": "OldHorizontalPodAutoscalerSpec",
     "OldDeployment": "OldDeploymentSpec",
     "OldIngress": "OldIngressSpec",
@@ -135,6 +165,8 @@ _WHOLE = {
 _NO_SPEC = {
     "Endpoints": "subsets:EndpointSubset",
     "ControllerRevision": "data revision",
+    "StorageClass": "provisioner parameters reclaimPolicy volumeBindingMode allowVolumeExpansion mountOptions! "
+    "allowedTopologies!",
     "ConfigMap": "data binaryData immutable",
     "Secret": "data stringData type immutable",
     "ServiceAccount": "secrets! imagePullSecrets! automountServiceAccountToken!",
@@ -167,6 +199,8 @@ def type_of(kind: str, api_version: str) -> str | None:
     """The name of the type that a whole object of that spelling has; None where nothing is known about it."""
     if kind == "Deployment" and api_version in _OLD_DEPLOYMENTS:
         return "OldDeployment"
+    if kind == "DaemonSet" and api_version == "extensions/v1beta1":
+        return "OldDaemonSet"
     if kind == "Ingress" and api_version in _OLD_INGRESSES:
         return "OldIngress"
     if kind == "HorizontalPodAutoscaler" and api_version == "autoscaling/v1":

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mesh.api.autoscaling import HorizontalPodAutoscaler
+from mesh.api.batch import Job
 from mesh.api.config import ConfigMap, Lease, ResourceQuota, Secret, ServiceAccount
 from mesh.api.core import Event, Namespace, Node, Pod
+from mesh.api.destination import DestinationRule
 from mesh.api.extensions import CustomObject, CustomResourceDefinition
 from mesh.api.meta import Object
 from mesh.api.policy import PodDisruptionBudget
-from mesh.api.services import Endpoints, EndpointSlice, Ingress, Service
+from mesh.api.services import Endpoints, EndpointSlice, Ingress, IngressClass, Service
+from mesh.api.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from mesh.api.traffic import RouteRule
-from mesh.api.workloads import ControllerRevision, Deployment, ReplicaSet, StatefulSet
+from mesh.api.workloads import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 
 T = TypeVar("T", bound=Object)
 
@@ -96,6 +99,14 @@ KINDS: tuple[Kind, ...] = (
          short_names=("sa",), has_status=False, has_generation=False),
     Kind(kind="ResourceQuota", group="", version="v1", plural="resourcequotas", model=ResourceQuota,
          short_names=("quota",), has_generation=False, executed=False),
+    Kind(kind="PersistentVolumeClaim", group="", version="v1", plural="persistentvolumeclaims",
+         model=PersistentVolumeClaim, short_names=("pvc",), has_generation=False),
+    Kind(kind="PersistentVolume", group="", version="v1", plural="persistentvolumes", model=PersistentVolume,
+         namespaced=False, short_names=("pv",), has_generation=False),
+    Kind(kind="StorageClass", group="storage.k8s.io", version="v1", plural="storageclasses", model=StorageClass,
+         namespaced=False, short_names=("sc",), has_status=False, has_generation=False,
+         other_versions=(("storage.k8s.io", "v1beta1"),)),
+    Kind(kind="Job", group="batch", version="v1", plural="jobs", model=Job, categories=("all",)),
     Kind(kind="Deployment", group="apps", version="v1", plural="deployments", model=Deployment,
          short_names=("deploy",), categories=("all",), has_scale=True, other_versions=_OLD_APPS),
     Kind(kind="ReplicaSet", group="apps", version="v1", plural="replicasets", model=ReplicaSet,
@@ -104,6 +115,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(kind="StatefulSet", group="apps", version="v1", plural="statefulsets", model=StatefulSet,
          short_names=("sts",), categories=("all",), has_scale=True,
          other_versions=(("apps", "v1beta2"), ("apps", "v1beta1"))),
+    Kind(kind="DaemonSet", group="apps", version="v1", plural="daemonsets", model=DaemonSet,
+         short_names=("ds",), categories=("all",),
+         other_versions=(("apps", "v1beta2"), ("extensions", "v1beta1"))),
     Kind(kind="ControllerRevision", group="apps", version="v1", plural="controllerrevisions", model=ControllerRevision,
          has_status=False, has_generation=False, other_versions=(("apps", "v1beta2"), ("apps", "v1beta1"))),
     Kind(kind="EndpointSlice", group="discovery.k8s.io", version="v1", plural="endpointslices",
@@ -111,6 +125,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(kind="Ingress", group="networking.k8s.io", version="v1", plural="ingresses", model=Ingress,
          short_names=("ing",),
          other_versions=(("networking.k8s.io", "v1beta1"), ("extensions", "v1beta1"))),
+    Kind(kind="IngressClass", group="networking.k8s.io", version="v1", plural="ingressclasses", model=IngressClass,
+         namespaced=False, has_status=False, other_versions=(("networking.k8s.io", "v1beta1"),)),
     Kind(kind="HorizontalPodAutoscaler", group="autoscaling", version="v2", plural="horizontalpodautoscalers",
          model=HorizontalPodAutoscaler, short_names=("hpa",), categories=("all",), has_generation=False,
          other_versions=(("autoscaling", "v1"),)),
@@ -123,6 +139,9 @@ KINDS: tuple[Kind, ...] = (
          short_names=("crd", "crds")),
     Kind(kind="RouteRule", group="config.istio.io", version="v1alpha2", plural="routerules", model=RouteRule,
          custom=True),
+    Kind(kind="DestinationRule", group="networking.istio.io", version="v1", plural="destinationrules",
+         model=DestinationRule, short_names=("dr",), categories=("istio-io", "networking-istio-io"), custom=True,
+         other_versions=(("networking.istio.io", "v1beta1"), ("networking.istio.io", "v1alpha3"))),
 )  # fmt: skip
 
 BY_MODEL: dict[type[Object], Kind] = {kind.model: kind for kind in KINDS}

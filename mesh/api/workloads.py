@@ -1,4 +1,4 @@
-"""What are a Deployment, a ReplicaSet, a StatefulSet and a ControllerRevision?"""
+"""What are a Deployment, a ReplicaSet, a StatefulSet, a DaemonSet and a ControllerRevision?"""
 
 from pydantic import Field
 
@@ -75,6 +75,7 @@ class StatefulSetSpec(Model):
     revision_history_limit: int | None = None
     persistent_volume_claim_retention_policy: dict[str, str] | None = None
     min_ready_seconds: int | None = None
+    ordinals: Raw | None = None
 
 
 class StatefulSetStatus(Model):
@@ -86,6 +87,7 @@ class StatefulSetStatus(Model):
     available_replicas: int | None = None
     current_revision: str | None = None
     update_revision: str | None = None
+    collision_count: int | None = None
     conditions: list[Condition] | None = None
 
 
@@ -94,8 +96,34 @@ class StatefulSet(Object):
     status: StatefulSetStatus = Field(default_factory=StatefulSetStatus)
 
 
+class DaemonSetSpec(Model):
+    selector: LabelSelector | None = None
+    template: PodTemplateSpec = Field(default_factory=PodTemplateSpec)
+    update_strategy: Raw | None = None
+    min_ready_seconds: int | None = None
+    revision_history_limit: int | None = None
+
+
+class DaemonSetStatus(Model):
+    current_number_scheduled: int = 0
+    number_misscheduled: int = 0
+    desired_number_scheduled: int = 0
+    number_ready: int = 0
+    observed_generation: int | None = None
+    updated_number_scheduled: int | None = None
+    number_available: int | None = None
+    number_unavailable: int | None = None
+    collision_count: int | None = None
+    conditions: list[Condition] | None = None
+
+
+class DaemonSet(Object):
+    spec: DaemonSetSpec = Field(default_factory=DaemonSetSpec)
+    status: DaemonSetStatus = Field(default_factory=DaemonSetStatus)
+
+
 class ControllerRevision(Object):
-    """One past state of a StatefulSet's template; `data` never changes once it is stored."""
+    """One past state of a StatefulSet's or DaemonSet's template; `data` never changes once it is stored."""
 
     data: Raw | None = None
     revision: int = 0

@@ -30,6 +30,7 @@ _OTHER_VERBS |= {name: ["create", "get"] for name in _STREAM_OPTIONS}
 # `kubectl get all` prints in this order.
 _ORDER = (
     "pods", "services", "daemonsets", "deployments", "replicasets", "statefulsets", "horizontalpodautoscalers",
+    "jobs",
 )  # fmt: skip
 _LAST_GROUPS = ("extensions",)
 _REVIEW_GROUP = "authorization.k8s.io"
