@@ -1,4 +1,4 @@
-"""How does the node tell people what happens to a pod? Events; the same one again only counts up.
+"""How does a node tell people what happens to a pod, and kube-proxy of a service? By events, counted when repeated.
 
 Events wait in a bounded queue for a single writer, so that they never hold up a status nor make anybody wait.
 """
@@ -9,9 +9,9 @@ import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from mesh.api.core import Event, EventSource, Pod
+from mesh.api.core import Event, EventSource
 from mesh.api.errors import AlreadyExists, ApiError, NotFound
-from mesh.api.meta import ObjectMeta, ObjectReference
+from mesh.api.meta import Object, ObjectMeta, ObjectReference
 from mesh.client.base import Client
 from mesh.runtime.clock import Clock, rfc3339
 from mesh.runtime.tasks import Tasks
@@ -38,8 +38,9 @@ class _Told:
 
 @dataclass(frozen=True, slots=True)
 class _What:
-    """One kind of event of one pod. Many may wait, so it holds no more than the words."""
+    """One kind of event of one object. Many may wait, so it holds no more than the words."""
 
+    kind: str
     namespace: str
     name: str
     uid: str | None
@@ -52,8 +53,8 @@ class _What:
 class Recorder:
     """Writes events without making anybody wait; a failure to write is only logged."""
 
-    def __init__(self, client: Client, node_name: str, clock: Clock) -> None:
-        self._client, self._node, self._clock = client, node_name, clock
+    def __init__(self, client: Client, node_name: str, clock: Clock, component: str = "kubelet") -> None:
+        self._client, self._node, self._clock, self._component = client, node_name, clock, component
         self._told: OrderedDict[tuple[str | None, str, str], _Told] = OrderedDict()
         self._queue: asyncio.PriorityQueue[tuple[bool, int, _What, _Told]] = asyncio.PriorityQueue(MAX_WAITING)
         self._serial = 0
@@ -61,13 +62,13 @@ class Recorder:
     def start(self, tasks: Tasks) -> None:
         tasks.start(self._write_all(), "events")
 
-    def tell(self, pod: Pod, reason: str, message: str, warning: bool = False, container: str | None = None) -> None:
-        """One event on the pod. reason: CamelCase, as the kubelet writes it."""
+    def tell(self, pod: Object, reason: str, message: str, warning: bool = False, container: str | None = None) -> None:
+        """One event on the pod, or on another object of API version v1. reason: CamelCase, as the kubelet writes it."""
         told = self._count(pod, reason, message)
         if told.waiting or (told.count > MAX_EAGER and told.count % MAX_EAGER):
             return
         place = f"spec.containers{{{container}}}" if container else None
-        what = _What(pod.namespace, pod.name, pod.metadata.uid, place, reason, message, warning)
+        what = _What(type(pod).__name__, pod.namespace, pod.name, pod.metadata.uid, place, reason, message, warning)
         try:
             self._serial += 1
             self._queue.put_nowait((not warning, self._serial, what, told))
@@ -75,7 +76,7 @@ class Recorder:
         except asyncio.QueueFull:
             log.warning("event dropped, too many wait pod=%s reason=%s message=%s", pod.name, reason, message)
 
-    def _count(self, pod: Pod, reason: str, message: str) -> _Told:
+    def _count(self, pod: Object, reason: str, message: str) -> _Told:
         key = (pod.metadata.uid, reason, message)
         told = self._told.get(key)
         if told is None:
@@ -102,7 +103,7 @@ class Recorder:
                 log.debug("event not written reason=%s error=%s", what.reason, error)
 
     async def _write(self, what: _What, told: _Told) -> None:
-        namespace = what.namespace
+        namespace = what.namespace or "default"
         if told.written:
             again = {"count": told.count, "lastTimestamp": told.last}
             try:
@@ -114,7 +115,7 @@ class Recorder:
             metadata=ObjectMeta(name=told.name, namespace=namespace),
             involved_object=ObjectReference(
                 api_version="v1",
-                kind="Pod",
+                kind=what.kind,
                 name=what.name,
                 namespace=namespace,
                 uid=what.uid,
@@ -123,8 +124,8 @@ class Recorder:
             reason=what.reason,
             message=what.message,
             type="Warning" if what.warning else "Normal",
-            source=EventSource(component="kubelet", host=self._node),
-            reporting_component="kubelet",
+            source=EventSource(component=self._component, host=self._node or None),
+            reporting_component=self._component,
             count=told.count,
             first_timestamp=told.first,
             last_timestamp=told.last,
