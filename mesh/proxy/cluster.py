@@ -1,30 +1,25 @@
 """Which endpoints does a cluster have now, and which connections to them?
 
 A `Cluster` lives as long as its name is configured: counters, balancer position and connections survive a change of
-its endpoints. A `Host` is one endpoint with its pool: the connection freed last is used first, and requests wait in
-line while new ones are opened. Deciding which host is next belongs to `balance`; how many may be open, to the
-thresholds of the cluster.
+its endpoints, each of which is a `Host` with a pool of connections. Deciding which host is next belongs to `balance`.
 """
 
 import asyncio
 import random
-from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xxhash import xxh64_intdigest
 
-from mesh.balance.health import DEGRADED, HEALTHY, UNHEALTHY
+from mesh.balance.health import DEGRADED, HEALTHY
 from mesh.balance.make import HASHED
 from mesh.balance.pool import Member, Pool
 from mesh.balance.subset import SubsetPools
+from mesh.proxy.choosing import hash_of
 from mesh.proxy.ejection import Ejector
-from mesh.proxy.exchange import CONNECT_FAILED, CONNECT_TIMEOUT, Exchange
-from mesh.proxy.record import remote_of
+from mesh.proxy.host import Host
 from mesh.proxy.upstream import UpstreamConnection
-from mesh.routing.hash_policy import HashContext
 from mesh.routing.outcome import Outcome
 from mesh.routing.outlier import Monitor
-from mesh.runtime.net import source_socket
 from mesh.runtime.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -34,189 +29,11 @@ if TYPE_CHECKING:
     from mesh.routing.spec import ClusterSpec, EndpointSpec
 
 
-class Host:
-    """One endpoint of one cluster and the connections to it."""
-
-    __slots__ = (
-        "active",
-        "address",
-        "all",
-        "cluster",
-        "connecting",
-        "idle",
-        "key",
-        "metrics",
-        "monitor",
-        "port",
-        "removed",
-        "spec",
-        "waiting",
-        "weight",
-    )
-
-    def __init__(self, cluster: "Cluster", spec: "EndpointSpec") -> None:
-        self.cluster = cluster
-        self.spec = spec
-        self.weight = spec.weight
-        self.address = spec.address
-        self.port = spec.port
-        self.key = f"{spec.address}:{spec.port}".encode()
-        self.active = 0
-        """Requests under way to it; balancers look at it."""
-        self.idle: list[UpstreamConnection] = []
-        self.all: set[UpstreamConnection] = set()
-        self.connecting = 0
-        self.waiting: deque[Exchange] = deque()
-        self.removed = False
-        self.monitor: Monitor | None = None
-        """What outlier detection remembers of it; None: nothing is watched."""
-        self.metrics: dict[Any, Any] = {}
-        """Whatever the counting side wants to remember per endpoint."""
-
-    def enqueue(self, exchange: Exchange) -> bool:
-        """Wait for a connection; False when too many wait already. (Ask `idle` first.)"""
-        cluster = self.cluster
-        if cluster.pending >= cluster.max_pending:
-            return False
-        cluster.pending += 1
-        stats = cluster.stats
-        stats.upstream_rq_pending_total += 1
-        stats.upstream_rq_pending_active += 1
-        self.waiting.append(exchange)
-        mine = len(self.all) + self.connecting
-        if cluster.connections < cluster.max_connections or mine == 0:
-            self._open()
-        else:
-            stats.upstream_cx_overflow += 1
-        return True
-
-    def withdraw(self, exchange: Exchange) -> None:
-        """The exchange no longer waits."""
-        try:
-            self.waiting.remove(exchange)
-        except ValueError:
-            return
-        self.cluster.pending -= 1
-        self.cluster.stats.upstream_rq_pending_active -= 1
-        self.cluster.stats.upstream_rq_cancelled += 1
-
-    def give_back(self, connection: UpstreamConnection) -> None:
-        """A connection is free again: the next in line gets it, else it idles."""
-        cluster = self.cluster
-        limit = cluster.max_requests_per_connection
-        if self.removed or (limit and connection.requests >= limit):
-            if limit:
-                cluster.stats.upstream_cx_max_requests += 1
-            connection.close()
-        elif self.waiting:
-            self._hand_over(connection)
-        else:
-            self.idle.append(connection)
-            if cluster.idle_timeout_s:
-                cluster.watch_idle(connection)
-
-    def forget(self, connection: UpstreamConnection, *, local: bool) -> None:
-        """A connection is closed or closing."""
-        if connection not in self.all:
-            return
-        self.all.discard(connection)
-        if connection in self.idle:
-            self.idle.remove(connection)
-        cluster = self.cluster
-        cluster.connections -= 1
-        stats = cluster.stats
-        stats.upstream_cx_active -= 1
-        stats.upstream_cx_destroy += 1
-        if local:
-            stats.upstream_cx_destroy_local += 1
-        else:
-            stats.upstream_cx_destroy_remote += 1
-        if connection.exchange is not None:
-            stats.upstream_cx_destroy_with_active_rq += 1
-        if self.waiting and len(self.waiting) > self.connecting:
-            self._open()
-
-    def retire(self) -> None:
-        """The endpoint is gone from the configuration: idle connections close now, busy ones when they are done."""
-        self.removed = True
-        for connection in list(self.idle):
-            connection.close()
-
-    def close_idle(self) -> None:
-        """Close what nobody uses (an ejected endpoint keeps no pool)."""
-        for connection in list(self.idle):
-            connection.close()
-
-    def _open(self) -> None:
-        self.connecting += 1
-        self.cluster.connections += 1
-        self.cluster.tasks.start(self._connect(), f"connect {self.address}:{self.port}")
-
-    async def _connect(self) -> None:
-        cluster = self.cluster
-        stats = cluster.stats
-        stats.upstream_cx_total += 1
-        stats.upstream_cx_http1_total += 1
-        try:
-            async with asyncio.timeout(cluster.connect_timeout_s):
-                connection = await self._dial()
-        except TimeoutError:
-            stats.upstream_cx_connect_timeout += 1
-            self._failed(CONNECT_TIMEOUT, "")
-        except OSError as error:
-            why = "Connection refused" if isinstance(error, ConnectionRefusedError) else error.strerror or str(error)
-            self._failed(CONNECT_FAILED, f"delayed_connect_error:_{why.replace(' ', '_')}")
-        except asyncio.CancelledError:
-            self.connecting -= 1
-            cluster.connections -= 1
-            raise
-        else:
-            self.connecting -= 1
-            stats.upstream_cx_active += 1
-            self.all.add(connection)
-            if connection.transport.is_closing():
-                connection.close()
-            elif self.waiting:
-                self._hand_over(connection)
-            else:
-                self.give_back(connection)
-
-    async def _dial(self) -> UpstreamConnection:
-        loop = asyncio.get_running_loop()
-        sock = source_socket(self.cluster.bind_source)
-        try:
-            await loop.sock_connect(sock, (self.address, self.port))
-            _, connection = await loop.create_connection(lambda: UpstreamConnection(self), sock=sock)
-        except BaseException:
-            sock.close()
-            raise
-        return connection
-
-    def _failed(self, reason: str, detail: str) -> None:
-        """No connection: everybody in line hears it, as they do in Envoy."""
-        cluster = self.cluster
-        self.connecting -= 1
-        cluster.connections -= 1
-        cluster.stats.upstream_cx_connect_fail += 1
-        waiting = list(self.waiting)
-        self.waiting.clear()
-        cluster.pending -= len(waiting)
-        cluster.stats.upstream_rq_pending_active -= len(waiting)
-        cluster.stats.upstream_rq_pending_failure_eject += len(waiting)
-        for exchange in waiting:
-            exchange.on_reset(reason, detail)
-
-    def _hand_over(self, connection: UpstreamConnection) -> None:
-        exchange = self.waiting.popleft()
-        self.cluster.pending -= 1
-        self.cluster.stats.upstream_rq_pending_active -= 1
-        exchange.on_connection(connection)
-
-
 class Cluster:
     """One cluster as it runs."""
 
     __slots__ = (
+        "_by_key",
         "_idle_timer",
         "bind_source",
         "connect_timeout_s",
@@ -256,6 +73,7 @@ class Cluster:
         self.bind_source = proxy.bind_source
         self.sender = proxy.sender
         self.hosts: tuple[Host, ...] = ()
+        self._by_key: dict[bytes, Host] | None = None
         self.connections = 0
         self.pending = 0
         self.requests = 0
@@ -300,7 +118,7 @@ class Cluster:
             gone.retire()
         if tuple(hosts) != self.hosts or known:
             self.stats.membership_change += 1
-        self.hosts = tuple(hosts)
+        self.hosts, self._by_key = tuple(hosts), None
         self.stats.membership_total = len(hosts)
         self.rebalance()
 
@@ -314,6 +132,12 @@ class Cluster:
             self.pool = self.subsets.everybody
         self.stats.membership_healthy = sum(member.health == HEALTHY for member in members)
         self.stats.membership_degraded = sum(member.health == DEGRADED for member in members)
+
+    def host(self, key: bytes) -> Host | None:
+        """The endpoint at an address (`ip:port`)."""
+        if self._by_key is None:
+            self._by_key = {host.key: host for host in reversed(self.hosts)}
+        return self._by_key.get(key)
 
     def pick(self, stream: "Stream") -> Host | None:
         """The endpoint for a request; None when there is none to use."""
@@ -390,32 +214,11 @@ class Cluster:
 
 def _member(host: Host) -> Member[Host]:
     spec = host.spec
-    ejected = host.monitor is not None and host.monitor.ejected_s is not None
     return Member(
         host,
-        UNHEALTHY if ejected else spec.health,
+        host.health,
         spec.priority,
         spec.locality,
         spec.locality_weight,
         spec.hash_key,
     )
-
-
-def hash_of(stream: "Stream") -> int | None:
-    """The request's number for consistent hashing, worked out once; None: any endpoint."""
-    if not stream.hashed:
-        stream.hashed = True
-        policies = stream.route.hash_policy
-        if policies is not None:
-            connection = stream.connection
-            ends = f"{connection.peer[0]}:{connection.peer[1]}{connection.listener.address}:{connection.listener.port}"
-            result = policies.value(stream, HashContext(remote_ip=remote_ip(stream), connection=ends.encode()))
-            stream.hash_value = result.value
-            stream.set_cookies = result.set_cookie
-    return stream.hash_value
-
-
-def remote_ip(stream: "Stream") -> bytes:
-    """The downstream remote address as text."""
-    remote = remote_of(stream)
-    return (remote[0] if remote is not None else stream.peer_ip).encode()

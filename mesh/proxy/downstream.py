@@ -10,7 +10,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, cast
 
-from mesh.proxy import local_reply
+from mesh.proxy import deadlines, local_reply
 from mesh.proxy.http1.chunked import ChunkedDecoder
 from mesh.proxy.http1.errors import ProtocolError
 from mesh.proxy.sender import BATCH
@@ -395,7 +395,7 @@ class DownstreamConnection(asyncio.Protocol):
             return
         now = self.loop.time() + 0.0005
         if self.stream is not None:
-            self.stream.look_at_clock(now)
+            deadlines.look(self.stream, now)
         elif self._head_deadline and now >= self._head_deadline:
             self._head_deadline = 0.0
             self._head_late()
@@ -423,7 +423,7 @@ class DownstreamConnection(asyncio.Protocol):
         if stream is None:
             times += [self._head_deadline, 0.0 if self._buffer else self._idle_deadline]
         else:
-            times.append(stream.next_deadline())
+            times.append(deadlines.earliest(stream))
         pending = [at for at in times if at]
         if pending:
             self._arm(min(pending))

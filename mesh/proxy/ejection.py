@@ -12,7 +12,8 @@ from mesh.routing import outlier
 from mesh.routing.outcome import Outcome
 
 if TYPE_CHECKING:
-    from mesh.proxy.cluster import Cluster, Host
+    from mesh.proxy.cluster import Cluster
+    from mesh.proxy.host import Host
 
 
 class Ejector:

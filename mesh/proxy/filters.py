@@ -1,7 +1,7 @@
 """What do the HTTP filters before the router do to a request?
 
-Faults, CORS and the local rate limit, in the order of the configuration. Deciding is `routing`'s; here a delay becomes
-a timer and a refusal a local reply. A route may bring its own settings for a filter or switch it off.
+Faults, CORS, the local rate limit and session cookies, in the order of the configuration. Deciding is `routing`'s; here
+a delay becomes a timer and a refusal a local reply. A route may bring its own settings for a filter or switch it off.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from mesh.proxy import intake, router
 from mesh.proxy.local_reply import Failure
 from mesh.routing import cors, fault, rate_limit
 from mesh.routing import decision as flags
+from mesh.routing.session import session_of
 
 if TYPE_CHECKING:
     from mesh.proxy.stream import Stream
@@ -28,6 +29,9 @@ def run(stream: "Stream", at: int) -> None:
             proceed = _fault(stream, config, number)
         elif spec.kind == "cors":
             proceed = _cors(stream, config)
+        elif spec.kind == "session":
+            stream.session = session_of(config, stream, stream.http.proxy.clock.wall())
+            proceed = True
         else:
             proceed = _limit(stream, spec, config)
         if not proceed:

@@ -7,7 +7,7 @@ the request goes on to the router (or to the route's own answer).
 
 from typing import TYPE_CHECKING
 
-from mesh.proxy import filters, forwarding, local_reply, router
+from mesh.proxy import deadlines, filters, forwarding, local_reply, router
 from mesh.proxy.http1.lines import Field
 from mesh.proxy.local_reply import Failure
 from mesh.routing import redirect
@@ -55,10 +55,10 @@ def admit(stream: "Stream") -> None:
     if http.via:
         stream.headers.append((b"via", http.via))
     if http.max_stream_s:
-        stream.limit_duration(http.max_stream_s)
+        deadlines.limit_duration(stream, http.max_stream_s)
     idle_s = http.stream_idle_s
     if idle_s:
-        stream.set_idle(idle_s)
+        deadlines.set_idle(stream, idle_s)
     table = http.routes
     if table is None or head.verdict == "connect":
         stream.fail(local_reply.NO_ROUTE, early=True)
@@ -70,9 +70,9 @@ def admit(stream: "Stream") -> None:
         return
     stream.route = route
     if route.idle_timeout_s is not None:
-        stream.set_idle(route.idle_timeout_s)
+        deadlines.set_idle(stream, route.idle_timeout_s)
     if route.max_stream_duration_s is not None:
-        stream.limit_duration(route.max_stream_duration_s)
+        deadlines.limit_duration(stream, route.max_stream_duration_s)
     if head.upgrade and not _may_upgrade(stream):
         http.stats.downstream_rq_ws_on_non_ws_route += 1
         stream.fail(local_reply.UPGRADE_REFUSED, early=True)

@@ -139,7 +139,7 @@ class HttpState:
         self.default_host = spec.default_host_for_http_10
         self.allow_absolute = spec.allow_absolute_url
         self.upgrades = spec.upgrades
-        self.filters = spec.filters
+        self.filters = _active(spec)
         self.buckets: dict[Any, TokenBucket] = {}
         self.stream_idle_s = spec.stream_idle_timeout_s
         self.request_timeout_s = spec.request_timeout_s
@@ -167,6 +167,12 @@ class HttpState:
             found = home[key] = TokenBucket(config, self.proxy.clock.now())
         assert isinstance(found, TokenBucket)
         return found
+
+
+def _active(spec: "HttpSpec") -> "tuple[FilterSpec, ...]":
+    """The filters that may have something to do: a request pays for no other."""
+    said = spec.routes.filters() if spec.routes is not None else frozenset[str]()
+    return tuple(each for each in spec.filters if each.name in said or (each.config is not None and not each.disabled))
 
 
 class HttpListener:

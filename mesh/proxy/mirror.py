@@ -15,7 +15,7 @@ from mesh.routing.outcome import Outcome, answer
 from mesh.routing.request import header
 
 if TYPE_CHECKING:
-    from mesh.proxy.cluster import Host
+    from mesh.proxy.host import Host
     from mesh.proxy.stream import Stream
     from mesh.proxy.upstream import UpstreamConnection
 

@@ -11,8 +11,9 @@ from mesh.metrics.registry import UNKNOWN, CalledService, RequestLabels, Workloa
 from mesh.routing.decision import Decision
 
 if TYPE_CHECKING:
-    from mesh.proxy.cluster import Cluster, Host
+    from mesh.proxy.cluster import Cluster
     from mesh.proxy.downstream import DownstreamConnection
+    from mesh.proxy.host import Host
     from mesh.proxy.stream import Stream
 
 _PROTOCOLS = {1: b"HTTP/1.1", 0: b"HTTP/1.0"}

@@ -7,7 +7,7 @@ our own name in `local_reply`; here they meet the request.
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from mesh.proxy import answer, local_reply, router
+from mesh.proxy import answer, choosing, local_reply, router
 from mesh.proxy.forwarding import replace
 from mesh.proxy.http1.lines import Field
 from mesh.proxy.http1.response import ResponseHead
@@ -27,6 +27,8 @@ def local(stream: "Stream", failure: Failure, fields: list[Field], early: bool) 
     if stream.route is not None:
         router.local_headers(stream, fields)
     status, fields, body = local_reply.reply_fields(failure, fields, grpc=head.grpc)
+    if stream.session is not None:
+        choosing.show_session(stream, fields)
     answer.finish_fields(fields, http.server, http.server_mode)
     _show_request_id(stream, fields)
     minor = stream.minor()
@@ -64,6 +66,7 @@ def head_of(stream: "Stream", head: ResponseHead, tail: bytes) -> bytes:
         and not http.careful
         and stream.on_answer is None
         and not stream.set_cookies
+        and stream.session is None
         and not route.include_attempt_count_in_response
     ):
         prefix = answer.prefix_of(head, http.server, http.server_mode)
@@ -75,10 +78,12 @@ def head_of(stream: "Stream", head: ResponseHead, tail: bytes) -> bytes:
         router.mutate_response(stream, choice.response_mutation, fields)
     if route.include_attempt_count_in_response:
         replace(fields, b"x-envoy-attempt-count", b"%d" % stream.attempts)
-    if stream.on_answer is not None:
-        stream.on_answer(fields)
     for cookie in stream.set_cookies:
         fields.append((b"set-cookie", cookie))
+    if stream.session is not None:
+        choosing.show_session(stream, fields)
+    if stream.on_answer is not None:
+        stream.on_answer(fields)
     if http.via:
         fields.append((b"via", http.via))
     answer.finish_fields(fields, http.server, http.server_mode)
@@ -99,6 +104,8 @@ def switch(stream: "Stream", head: ResponseHead, body: bytes, end: bool) -> None
     if head.status == 101:
         fields = [(name, b"Upgrade" if name == b"connection" else value) for name, value in head.switching]
         fields += head.fields
+        if stream.session is not None:
+            choosing.show_session(stream, fields)
         answer.finish_fields(fields, http.server, http.server_mode)
         connection.write(answer.write_head(101, fields, b"", stream.head.minor, None) + body)
         stream.answered = True

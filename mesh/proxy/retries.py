@@ -13,7 +13,7 @@ from mesh.routing import limits, retry
 from mesh.routing.outcome import TRY_TIMEOUT, Outcome, answer
 
 if TYPE_CHECKING:
-    from mesh.proxy.cluster import Host
+    from mesh.proxy.host import Host
     from mesh.proxy.stream import Stream
     from mesh.routing.retry_policy import RetryPolicy
 

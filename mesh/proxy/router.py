@@ -7,8 +7,7 @@ carries them out.
 
 from typing import TYPE_CHECKING
 
-from mesh.proxy import local_reply, mirror, record, retries
-from mesh.proxy.cluster import hash_of
+from mesh.proxy import choosing, local_reply, mirror, record, retries
 from mesh.proxy.exchange import OVERFLOW
 from mesh.proxy.forwarding import consume_control, replace
 from mesh.proxy.http1.lines import Field
@@ -21,7 +20,8 @@ from mesh.routing.request import header
 from mesh.routing.retry import with_headers
 
 if TYPE_CHECKING:
-    from mesh.proxy.cluster import Cluster, Host
+    from mesh.proxy.cluster import Cluster
+    from mesh.proxy.host import Host
     from mesh.proxy.stream import Stream
     from mesh.proxy.upstream import UpstreamConnection
     from mesh.routing.headers import HeaderPlan
@@ -40,7 +40,7 @@ def route(stream: "Stream") -> None:
         choice = found
         name = found.cluster if found.cluster is not None else header(stream.headers, found.cluster_header)
     else:
-        value = hash_of(stream) if weighted.use_hash else None
+        value = choosing.hash_for_weights(stream) if weighted.use_hash else None
         choice = weighted.choose(stream, value)
         name = choice.cluster
     stream.choice = choice
@@ -50,7 +50,7 @@ def route(stream: "Stream") -> None:
         stream.fail(Failure(found.cluster_not_found_status, b"", flags.NO_CLUSTER, b"cluster_not_found"), early=True)
         return
     stream.cluster = cluster
-    host = cluster.pick(stream)
+    host = cluster.pick(stream) if stream.session is None else choosing.by_session(stream, cluster)
     stream.attempts = 1
     if host is None:
         cluster.stats.upstream_cx_none_healthy += 1

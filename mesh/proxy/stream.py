@@ -2,14 +2,14 @@
 
 A `Stream` is the request that routing decides about, the exchange that an upstream connection serves, and the record
 from which log and metrics are written: one object per request, driven by callbacks, without tasks or futures. The
-steps before an endpoint is involved are in `intake`, the way to endpoints in `router`.
+steps before an endpoint is involved are in `intake`, the way to endpoints in `router`, time in `deadlines`.
 """
 
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from mesh.proxy import answer, intake, local_reply, record, reply, retries, router
+from mesh.proxy import answer, deadlines, intake, local_reply, record, reply, retries, router
 from mesh.proxy.exchange import OVERFLOW
 from mesh.proxy.http1.chunked import encode_chunk, encode_end
 from mesh.proxy.http1.lines import Field
@@ -20,11 +20,13 @@ from mesh.routing import decision as flags
 from mesh.routing.request import Request
 
 if TYPE_CHECKING:
-    from mesh.proxy.cluster import Cluster, Host
+    from mesh.proxy.cluster import Cluster
     from mesh.proxy.downstream import DownstreamConnection
+    from mesh.proxy.host import Host
     from mesh.proxy.listener import HttpState
     from mesh.proxy.mirror import Mirror
     from mesh.proxy.upstream import UpstreamConnection
+    from mesh.routing.session import Session
 
 _MAX_HELD = 256 * 1024
 """Bytes of a request's body that wait for a connection before the client is asked to wait, too."""
@@ -69,6 +71,7 @@ class Stream(Request):
         "route",
         "route_deadline",
         "sent_all",
+        "session",
         "set_cookies",
         "started",
         "status",
@@ -118,6 +121,7 @@ class Stream(Request):
         self.hashed = False
         self.hash_value: int | None = None
         self.set_cookies: tuple[bytes, ...] = ()
+        self.session: Session | None = None
         self.internal = False
         self.rechunked = False
         self.attempts = 0
@@ -155,7 +159,7 @@ class Stream(Request):
             self.bytes_received = len(body)
             self.held = [body]
         if http.request_timeout_s and not done:
-            self.request_deadline = self._deadline(http.request_timeout_s)
+            self.request_deadline = deadlines.after(self, http.request_timeout_s)
         intake.admit(self)
 
     def client_data(self, data: bytes, end: bool) -> None:
@@ -360,57 +364,6 @@ class Stream(Request):
         self.details = b"via_upstream"
         if self.idle_s or self.try_idle_s:
             self.last_moved = self.connection.loop.time()
-
-    # --- time -----------------------------------------------------------------------------------------------
-
-    def _deadline(self, after_s: float) -> float:
-        at = self.connection.loop.time() + after_s
-        self.connection.arm(at)
-        return at
-
-    def set_idle(self, idle_s: float) -> None:
-        """End the stream when nothing moved for so long; 0: never."""
-        self.idle_s = idle_s
-        if idle_s:
-            self.last_moved = self.connection.loop.time()
-            self.connection.arm(self.last_moved + idle_s)
-
-    def limit_duration(self, limit_s: float) -> None:
-        """End the stream, whatever it does, when it has lasted so long; 0: never."""
-        self.end_deadline = self._deadline(limit_s) if limit_s else 0.0
-
-    def next_deadline(self) -> float:
-        """The earliest moment at which the clock matters; 0 when it does not."""
-        idle_s = min([s for s in (self.idle_s, self.try_idle_s) if s], default=0.0)
-        idle = self.last_moved + idle_s if idle_s else 0.0
-        times = (self.route_deadline, self.try_deadline, self.request_deadline, self.end_deadline, idle)
-        pending = [at for at in times if at]
-        return min(pending) if pending else 0.0
-
-    def look_at_clock(self, now: float) -> None:
-        """Some deadline of the connection has come; is it one of ours?"""
-        if self.over:
-            return
-        if self.route_deadline and now >= self.route_deadline:
-            self.route_deadline = 0.0
-            router.route_timeout(self)
-        elif self.try_deadline and now >= self.try_deadline:
-            self.try_deadline = 0.0
-            router.try_timeout(self)
-        elif self.try_idle_s and now >= self.last_moved + self.try_idle_s:
-            self.try_idle_s = 0.0
-            router.try_timeout(self, local_reply.TRY_IDLE)
-        elif self.idle_s and now >= self.last_moved + self.idle_s:
-            self.idle_s = 0.0
-            self.http.stats.downstream_rq_idle_timeout += 1
-            self.fail(local_reply.IDLE_TIMEOUT if self.received_all else local_reply.UPLOAD_IDLE)
-        elif self.end_deadline and now >= self.end_deadline:
-            self.end_deadline = 0.0
-            self.fail(local_reply.MAX_DURATION)
-        elif self.request_deadline and now >= self.request_deadline:
-            self.request_deadline = 0.0
-            self.http.stats.downstream_rq_timeout += 1
-            self.fail(local_reply.REQUEST_LATE)
 
     # --- the end --------------------------------------------------------------------------------------------
 

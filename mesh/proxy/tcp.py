@@ -12,7 +12,7 @@ from mesh.proxy import record
 from mesh.runtime.net import listen_stream, source_socket
 
 if TYPE_CHECKING:
-    from mesh.proxy.cluster import Host
+    from mesh.proxy.host import Host
     from mesh.proxy.server import ProxyServer
     from mesh.routing.spec import ListenerSpec, TcpSpec
 

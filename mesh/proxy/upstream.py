@@ -15,7 +15,7 @@ from mesh.proxy.http1.response import CHUNKED, UNTIL_CLOSE, ResponseHead
 from mesh.proxy.sender import BATCH
 
 if TYPE_CHECKING:
-    from mesh.proxy.cluster import Host
+    from mesh.proxy.host import Host
 
 _HIGH_WATER = 256 * 1024
 

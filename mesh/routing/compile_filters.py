@@ -13,11 +13,13 @@ from mesh.routing.cors import compile_cors
 from mesh.routing.errors import Refused, join
 from mesh.routing.fault import compile_fault
 from mesh.routing.rate_limit import compile_rate_limit
+from mesh.routing.session import compile_session, compile_session_of_route
 from mesh.routing.spec import FilterSpec
 
 FAULT = "fault"
 CORS = "cors"
 LOCAL_RATE_LIMIT = "local_ratelimit"
+SESSION = "session"
 ROUTER = "router"
 
 
@@ -29,12 +31,14 @@ FILTERS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
     "envoy.extensions.filters.http.fault.v3.HTTPFault": (FAULT, compile_fault),
     "envoy.extensions.filters.http.cors.v3.Cors": (CORS, _nothing),
     "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit": (LOCAL_RATE_LIMIT, compile_rate_limit),
+    "envoy.extensions.filters.http.stateful_session.v3.StatefulSession": (SESSION, compile_session),
     "envoy.extensions.filters.http.router.v3.Router": (ROUTER, _nothing),
 }
 PER_ROUTE: dict[str, Callable[[Any, str], Any]] = {
     "envoy.extensions.filters.http.fault.v3.HTTPFault": compile_fault,
     "envoy.extensions.filters.http.cors.v3.CorsPolicy": compile_cors,
     "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit": compile_rate_limit,
+    "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute": compile_session_of_route,
 }
 
 

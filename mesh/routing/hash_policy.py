@@ -72,12 +72,13 @@ class HashPolicies:
         self._policies = tuple(policies)
         self.described = tuple(described)
 
-    def value(self, request: Request, context: HashContext) -> HashResult:
+    def value(self, request: Request, context: HashContext, *, invent: bool = True) -> HashResult:
+        """invent: a cookie policy with a ttl may make up the cookie that is missing."""
         total: int | None = None
         cookies: tuple[bytes, ...] = ()
         for policy, terminal in self._policies:
             if isinstance(policy, CookiePolicy):
-                value, cookie = _cookie(policy, request, context)
+                value, cookie = _cookie(policy, request, context, invent)
                 if cookie is not None:
                     cookies += (cookie,)
             else:
@@ -116,11 +117,13 @@ def cookie_value(request: Request, name: bytes) -> bytes | None:
     return None
 
 
-def _cookie(policy: CookiePolicy, request: Request, context: HashContext) -> tuple[int | None, bytes | None]:
+def _cookie(
+    policy: CookiePolicy, request: Request, context: HashContext, invent: bool
+) -> tuple[int | None, bytes | None]:
     value = cookie_value(request, policy.name)
     if value is not None:
         return (_xx(value) if value else None), None
-    if policy.ttl_s is None:
+    if policy.ttl_s is None or not invent:
         return None, None
     invented = b"%016x" % _xx(context.connection)
     return _xx(invented), policy.header_value(invented)

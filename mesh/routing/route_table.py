@@ -117,14 +117,14 @@ class Route:
         self.upgrades: Mapping[bytes, bool] = {}
         """Upgrade types (lower case) that this route switches on or off; absent: as the listener says."""
         self.filters: Mapping[str, Any] = {}
-        """What the route says to HTTP filters, by filter name (FaultSpec, CorsSpec, RateLimitSpec, or None: off)."""
+        """What the route says to HTTP filters, by filter name (a FilterSpec's config, or None: off)."""
         self.metadata: Mapping[str, Any] = {}
 
 
 class VirtualHost:
     """Routes under one name, in order."""
 
-    __slots__ = ("catch_all", "domains", "entries", "name", "routes")
+    __slots__ = ("catch_all", "domains", "entries", "filters", "name", "routes")
 
     def __init__(self, name: bytes, domains: Sequence[str], routes: Sequence[Route]) -> None:
         self.name = name
@@ -140,6 +140,8 @@ class VirtualHost:
                 break
             entries.append((match, route))
         self.entries = tuple(entries)
+        self.filters = frozenset(name for route in routes for name, said in route.filters.items() if said is not None)
+        """The HTTP filters to which some route says something."""
 
 
 _NOWHERE = VirtualHost(b"", (), ())
@@ -184,6 +186,10 @@ class RouteTable:
             if match(request):
                 return route
         return host.catch_all
+
+    def filters(self) -> frozenset[str]:
+        """The names of the HTTP filters to which some route says something: the others may be left out."""
+        return frozenset[str]().union(*(host.filters for host in self.virtual_hosts))
 
     def virtual_host(self, authority: bytes) -> VirtualHost | None:
         """The virtual host of an authority as it was received."""

@@ -35,10 +35,10 @@ class FilterSpec:
     """One HTTP filter before the router. A route may replace `config` (Route.filters by this name)."""
 
     kind: str
-    """fault, cors or local_ratelimit."""
+    """fault, cors, local_ratelimit or session."""
     name: str
     config: Any
-    """FaultSpec, CorsSpec or RateLimitSpec; None: does nothing unless a route says so."""
+    """FaultSpec, CorsSpec, RateLimitSpec or SessionSpec; None: does nothing unless a route says so."""
     disabled: bool = False
     """Off, unless a route says otherwise."""
 

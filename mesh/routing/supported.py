@@ -89,6 +89,11 @@ _FIELDS: dict[str, str] = {
         "stat_prefix status token_bucket filter_enabled filter_enforced request_headers_to_add_when_not_enforced "
         "response_headers_to_add local_rate_limit_per_downstream_connection rate_limited_as_resource_exhausted"
     ),
+    "envoy.extensions.filters.http.stateful_session.v3.StatefulSession": "session_state strict",
+    "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute": "disabled stateful_session",
+    "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState": "cookie",
+    "envoy.type.http.v3.Cookie": "name ttl path attributes",
+    "envoy.type.http.v3.CookieAttribute": "name value",
     "envoy.config.route.v3.FilterConfig": "config disabled",
     "envoy.config.route.v3.RouteConfiguration": (
         "name virtual_hosts most_specific_header_mutations_wins ignore_port_in_host_matching request_mirror_policies "

@@ -22,6 +22,15 @@ MODULES: dict[str, str] = {
     "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit": (
         "envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2"
     ),
+    "envoy.extensions.filters.http.stateful_session.v3.StatefulSession": (
+        "envoy.extensions.filters.http.stateful_session.v3.stateful_session_pb2"
+    ),
+    "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute": (
+        "envoy.extensions.filters.http.stateful_session.v3.stateful_session_pb2"
+    ),
+    "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState": (
+        "envoy.extensions.http.stateful_session.cookie.v3.cookie_pb2"
+    ),
     "envoy.config.route.v3.FilterConfig": "envoy.config.route.v3.route_components_pb2",
     "envoy.extensions.access_loggers.file.v3.FileAccessLog": "envoy.extensions.access_loggers.file.v3.file_pb2",
     "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog": (
