@@ -5,11 +5,11 @@ says so. `fail-pull`, `crash` and `never-ready` in place of a command make an im
 does the tag `does-not-exist`.
 """
 
-import hashlib
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mesh.node import layers as layering
 from mesh.node.apps import demo, http_echo, kv, welcome
 from mesh.node.apps.context import AppContext
 from mesh.node.apps.serving import Servable
@@ -24,19 +24,26 @@ _HUB_PREFIXES = ("docker.io/library/", "docker.io/", "library/")
 class BuiltIn:
     """An application that comes with the mesh. port: where it listens when the container declares none.
 
-    own_port: the port that the container's arguments name, if they do.
+    own_port: the port that the container's arguments name, if they do.  settings: what a reference's tag changes.
     """
 
     factory: Factory
     port: int
     own_port: Callable[[Sequence[str]], int | None] = lambda args: None
+    settings: Callable[[str], Mapping[str, str]] = lambda reference: {}
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Whose source is the application."""
+        return (*_COMMON, self.factory.__module__)
 
 
+_COMMON = ("mesh.node.apps.context", "mesh.node.apps.serving")
 DEMO = BuiltIn(demo.build, 8080)
 BUILT_IN: dict[str, BuiltIn] = {
     "containersol/k8s-deployment-strategies": DEMO,
-    "httpd": BuiltIn(welcome.httpd, 80),
-    "nginx": BuiltIn(welcome.nginx, 80),
+    "httpd": BuiltIn(welcome.httpd, 80, settings=welcome.httpd_server),
+    "nginx": BuiltIn(welcome.nginx, 80, settings=welcome.nginx_server),
     "hashicorp/http-echo": BuiltIn(http_echo.build, http_echo.DEFAULT_PORT, http_echo.listen_port),
     "mesh/kv": BuiltIn(kv.build, 8080),
 }
@@ -68,12 +75,44 @@ class Image:
         return declared or (self.built_in.port,)
 
     @property
+    def layers(self) -> tuple[layering.Layer, ...]:
+        """From the ground up. Reads files that changed since the last time, so it may take a while: not in a loop."""
+        return (layering.base(), *self._program(), layering.settings(self._settings()))
+
+    def _program(self) -> tuple[layering.Layer, ...]:
+        if self.command:
+            program, *words = self.command
+            own = layering.of_files("program", [(program, program)])
+            return (own, layering.of_files("application", layering.named_files(words)))
+        own = layering.of_files("program", [layering.interpreter()])
+        return (own, layering.of_files("application", layering.modules(self.built_in.modules)))
+
+    def _settings(self) -> Mapping[str, object]:
+        said: dict[str, object] = {}
+        if self.command:
+            said["command"] = self.command
+        else:
+            said.update(self.built_in.settings(self.reference))
+        if self.behaviour:
+            said["behaviour"] = self.behaviour
+        if not self.known:
+            said["stands in for"] = self.reference
+        return said
+
+    @property
+    def digest(self) -> str:
+        """sha256:... of the manifest: equal where the same would run. As slow as `layers`."""
+        return layering.sha256(self.manifest)
+
+    @property
+    def manifest(self) -> bytes:
+        """The image's manifest, in the Open Container Initiative's form."""
+        return layering.manifest(self.command, self.layers)
+
+    @property
     def image_id(self) -> str:
-        """A digest of what would run, in a container runtime's form."""
-        factory = self.built_in.factory
-        what = shlex.join(self.command) or f"{factory.__module__}.{factory.__qualname__}"
-        digest = hashlib.sha256(f"{self.reference}\0{what}\0{self.behaviour}".encode()).hexdigest()
-        return f"{repository(self.reference)}@sha256:{digest}"
+        """What a container's status says: `NAME@sha256:...`."""
+        return f"{repository(self.reference)}@{self.digest}"
 
 
 def repository(reference: str) -> str:

@@ -33,13 +33,21 @@ def _page(server: str, page: bytes, missing: bytes) -> Servable:
     return handle
 
 
+def httpd_server(image: str) -> dict[str, str]:
+    """What the tag changes: `httpd:2.4.58` says Apache/2.4.58 (Unix)."""
+    return {"server": f"Apache/{tag_version(image, '2.4')} (Unix)"}
+
+
+def nginx_server(image: str) -> dict[str, str]:
+    """What the tag changes: `nginx:1.25` says nginx/1.25."""
+    return {"server": f"nginx/{tag_version(image, '1.27')}"}
+
+
 def httpd(env: Mapping[str, str], ctx: AppContext) -> Servable:
-    """Apache's page; `httpd:2.4.58` says Apache/2.4.58 (Unix)."""
-    server = f"Apache/{tag_version(ctx.image, '2.4')} (Unix)"
-    return _page(server, _HTTPD, b"<html><body><h1>Not Found</h1></body></html>\n")
+    """Apache's page."""
+    return _page(httpd_server(ctx.image)["server"], _HTTPD, b"<html><body><h1>Not Found</h1></body></html>\n")
 
 
 def nginx(env: Mapping[str, str], ctx: AppContext) -> Servable:
-    """nginx' page; `nginx:1.25` says nginx/1.25."""
-    server = f"nginx/{tag_version(ctx.image, '1.27')}"
-    return _page(server, _NGINX, b"<html><body><h1>404 Not Found</h1></body></html>\n")
+    """nginx' page."""
+    return _page(nginx_server(ctx.image)["server"], _NGINX, b"<html><body><h1>404 Not Found</h1></body></html>\n")
