@@ -50,6 +50,8 @@ class NodeStatus(Model):
     allocatable: dict[str, str] | None = None
     node_info: dict[str, str] | None = None
     daemon_endpoints: dict[str, Any] | None = None
+    volumes_attached: list[dict[str, str]] | None = None
+    volumes_in_use: list[str] | None = None
     phase: str | None = None
 
 
