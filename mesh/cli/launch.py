@@ -43,6 +43,7 @@ class UpOptions:
     gateway_port: int = Plan.gateway_port
     api_port: int = Plan.api_port
     dns_port: int = Plan.dns_port
+    dns_forward: str = ""
     separate_gateway: bool = False
     wait_s: float = 60.0
 
@@ -108,6 +109,7 @@ def _begin(
             gateway_port=options.gateway_port,
             api_port=options.api_port,
             dns_port=options.dns_port,
+            dns_forward=options.dns_forward,
             node_grace_s=options.node_grace_s,
             images=images,
             access_log=options.access_log,

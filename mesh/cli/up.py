@@ -36,6 +36,9 @@ def up(
     gateway_port: Annotated[int, typer.Option(help="Port of the ingress gateway.")] = Plan.gateway_port,
     api_port: Annotated[int, typer.Option(help="Port of the API server.")] = Plan.api_port,
     dns_port: Annotated[int, typer.Option(help="Port of the DNS server.")] = Plan.dns_port,
+    dns_forward: Annotated[
+        str, typer.Option("--dns-forward", help="DNS server (ADDRESS or ADDRESS:PORT) for names outside the mesh.")
+    ] = "",
     separate_gateway: Annotated[
         bool, typer.Option("--separate-gateway", help="A process of its own for the gateway: for load tests.")
     ] = False,
@@ -54,6 +57,7 @@ def up(
         gateway_port=gateway_port,
         api_port=api_port,
         dns_port=dns_port,
+        dns_forward=dns_forward,
         separate_gateway=separate_gateway,
         wait_s=wait_s,
     )

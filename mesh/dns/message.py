@@ -1,105 +1,120 @@
 """How does a question on the wire become an answer on the wire?
 
-Decides, like `zone`: bytes in, bytes out. dnspython knows the format; this module knows the manners: what is ignored,
-what is an error, when an answer is cut short.
+Decides, like `zone`: bytes in, bytes out. `question` reads, `packet` writes; this module knows the manners: what is
+ignored, what is an error, what is remembered.
 """
 
 from __future__ import annotations
 
-import dns.exception
-import dns.flags
-import dns.message
-import dns.name
-import dns.opcode
-import dns.rcode
-import dns.rdataclass
-import dns.rdatatype
-import dns.rrset
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from mesh.dns import zone
+from mesh.dns import packet, zone
+from mesh.dns.packet import Packet
+from mesh.dns.question import ANY_CLASS, HEADER_BYTES, IN, QUERY, Question, Unreadable, core, read
 from mesh.dns.view import View
 
-MAX_UDP_BYTES = 4096
-"""The most that a UDP answer may have, whatever the client offers: loopback has no smaller links."""
-PLAIN_UDP_BYTES = 512
-MAX_TCP_BYTES = 65535
-_HEADER_BYTES = 12
+MOST_REMEMBERED = 4096
+"""Answers kept for questions over UDP, and as many over TCP. All are forgotten when that is reached."""
+MOST_REMEMBERED_BYTES = 4096
+"""Larger answers are made anew: they are rare, and 64 KB of each of 4,096 would be much."""
 _RESPONSE_BIT = 0x80
+_TRANSFERS = (packet.TYPES["AXFR"], packet.TYPES["IXFR"])
 
 
-def respond(wire: bytes, view: View, *, udp: bool, turn: int = 0) -> bytes | None:
-    """The answer to one packet; None when it deserves none (too short to have an id, or itself an answer)."""
-    if len(wire) < _HEADER_BYTES or wire[2] & _RESPONSE_BIT:
-        return None
+@dataclass(slots=True)
+class Reply:
+    """What one question gets."""
+
+    packet: Packet
+    question: Question | None = None
+    """None where none could be made out."""
+    answer: zone.Answer | None = None
+    """None where it is only a code."""
+    view: View | None = None
+    """The latest one from which the answer is known to follow."""
+    asked: int = 0
+    """How often, which turns the addresses."""
+
+    def wire(self, ident: bytes, serial: int) -> bytes:
+        self.asked += 1
+        return self.packet.wire(ident, self.asked - 1, serial)
+
+    @property
+    def outside(self) -> bool:
+        """Whether somebody else knows more: the name, or the end of its chain of CNAMEs, is not ours."""
+        return self.answer is not None and (self.answer.rcode == "REFUSED" or bool(self.answer.outside))
+
+
+class Answers:
+    """Answers to packets, remembered for as long as what they follow from does not change.
+
+    view: gives the latest view; asked for every packet.  recursion: whether names of others are followed, which
+    answers say in their flags.
+    """
+
+    def __init__(self, view: Callable[[], View], *, recursion: bool = False) -> None:
+        self.view = view
+        self.recursion = recursion
+        self._udp: dict[bytes, Reply] = {}
+        self._tcp: dict[bytes, Reply] = {}
+
+    def find(self, wire: bytes, *, udp: bool) -> Reply | None:
+        """What a packet gets; None when it deserves nothing: too short to have an id, or itself an answer."""
+        known = self._udp if udp else self._tcp
+        view = self.view()
+        key = wire[2:]
+        reply = known.get(key)
+        if reply is None:
+            if len(wire) < HEADER_BYTES or wire[2] & _RESPONSE_BIT:
+                return None
+            key = core(wire)
+            reply = known.get(key)
+        if reply is not None:
+            if reply.view is view:
+                return reply
+            if reply.answer is not None and zone.holds(view, reply.answer.basis):
+                reply.view = view
+                return reply
+        reply = decide(wire, view, udp=udp, recursion=self.recursion)
+        if reply.answer is not None and len(reply.packet.block) <= MOST_REMEMBERED_BYTES >= len(reply.packet.tail):
+            if len(known) >= MOST_REMEMBERED:
+                known.clear()
+            known[key] = reply
+        return reply
+
+    def __call__(self, wire: bytes, *, udp: bool) -> bytes | None:
+        """The answer to one packet, or None."""
+        reply = self.find(wire, udp=udp)
+        return None if reply is None else reply.wire(wire[:2], self.view().serial)
+
+
+def respond(wire: bytes, view: View, *, udp: bool) -> bytes | None:
+    """The answer to one packet by itself."""
+    return Answers(lambda: view)(wire, udp=udp)
+
+
+def decide(wire: bytes, view: View, *, udp: bool, recursion: bool = False) -> Reply:
+    """What a packet gets that is at least a header and no answer."""
     try:
-        query = dns.message.from_wire(wire)
-        response = _response(query, view, turn)
-        limit = _limit(query) if udp else MAX_TCP_BYTES
-        return response.to_wire(max_size=limit, prefer_truncation=True)
-    except (dns.exception.DNSException, ValueError, IndexError, NotImplementedError):
-        # Whatever of these the parser finds, the packet is at fault and its sender hears so.
-        return formerr(wire)
+        question = read(wire)
+    except Unreadable:
+        return Reply(packet.formerr(wire))
+    code = _fault(question)
+    if code is not None:
+        return Reply(packet.error(question, code, recursion=recursion), question)
+    found = zone.answer(view, question.name, packet.TYPE_NAMES.get(question.qtype, "another type"))
+    return Reply(packet.render(question, found, udp=udp, recursion=recursion), question, found, view)
 
 
-def formerr(wire: bytes) -> bytes:
-    """FORMERR under the packet's own id, with nothing else in it."""
-    opcode_and_rd = wire[2] & 0x79
-    return wire[:2] + bytes((_RESPONSE_BIT | opcode_and_rd, dns.rcode.FORMERR)) + bytes(8)
-
-
-def _limit(query: dns.message.Message) -> int:
-    if query.edns < 0:
-        return PLAIN_UDP_BYTES
-    return max(PLAIN_UDP_BYTES, min(query.payload, MAX_UDP_BYTES))
-
-
-def _response(query: dns.message.Message, view: View, turn: int) -> dns.message.Message:
-    response = dns.message.make_response(query, our_payload=MAX_UDP_BYTES)
-    if query.edns > 0:
-        response.set_rcode(dns.rcode.BADVERS)
-    elif query.opcode() != dns.opcode.QUERY:
-        response.set_rcode(dns.rcode.NOTIMP)
-    elif len(query.question) != 1:
-        response.set_rcode(dns.rcode.FORMERR)
-    elif query.question[0].rdclass not in (dns.rdataclass.IN, dns.rdataclass.ANY):
-        response.set_rcode(dns.rcode.REFUSED)
-    else:
-        _fill(response, query.question[0], view, turn)
-    return response
-
-
-def _fill(response: dns.message.Message, question: dns.rrset.RRset, view: View, turn: int) -> None:
-    asked = tuple(label.decode("latin-1").lower() for label in question.name.labels[:-1])
-    qtype = dns.rdatatype.to_text(question.rdtype)
-    if qtype in ("AXFR", "IXFR"):
-        response.set_rcode(dns.rcode.REFUSED)
-        return
-    found = zone.answer(view, asked, qtype, turn)
-    response.set_rcode(dns.rcode.from_text(found.rcode))
-    if found.rcode == "REFUSED":
-        return
-    response.flags |= dns.flags.AA
-    # The owner's name goes back in the letters in which it was asked for.
-    spelled = {asked: question.name}
-    for section, records in (
-        (response.answer, found.records),
-        (response.authority, found.authority),
-        (response.additional, found.additional),
-    ):
-        for rrset in _rrsets(records, spelled):
-            section.append(rrset)
-
-
-def _rrsets(records: tuple[zone.Record, ...], spelled: dict[zone.Labels, dns.name.Name]) -> list[dns.rrset.RRset]:
-    """Records of one name and type go into one set, in their order."""
-    grouped: dict[tuple[zone.Labels, str], list[str]] = {}
-    for record in records:
-        grouped.setdefault((record.name, record.type), []).append(record.data)
-    return [
-        dns.rrset.from_text_list(spelled.get(name) or _name(name), zone.TTL_S, dns.rdataclass.IN, rdtype, texts)
-        for (name, rdtype), texts in grouped.items()
-    ]
-
-
-def _name(labels: zone.Labels) -> dns.name.Name:
-    return dns.name.Name([*(label.encode("latin-1") for label in labels), b""])
+def _fault(question: Question) -> int | None:
+    """The code for a question that is not answered, whatever its name."""
+    if question.edns_version > 0:
+        return packet.BADVERS
+    if question.opcode != QUERY:
+        return packet.NOTIMP
+    if question.count != 1:
+        return packet.FORMERR
+    if question.qclass not in (IN, ANY_CLASS) or question.qtype in _TRANSFERS:
+        return packet.REFUSED
+    return None

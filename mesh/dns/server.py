@@ -1,7 +1,7 @@
 """How do questions arrive?
 
-Over UDP and over TCP at one loopback address. Each packet asks `message` with the latest view; nothing is kept
-between two questions but a counter that rotates answers.
+Over UDP and over TCP at one loopback address. Each packet asks `message` with the latest view; names of others go to
+`forward`, where the user named a server for them.
 """
 
 from __future__ import annotations
@@ -12,39 +12,51 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
-from mesh.dns.message import respond
+from mesh.dns.forward import Forwarder
+from mesh.dns.message import Answers, Reply
+from mesh.dns.stream import Send, Stream, Streams
 from mesh.dns.view import View
 from mesh.runtime.net import BindError, bind_reason, is_loopback, listening_socket
+from mesh.runtime.tasks import Tasks
 
 log = logging.getLogger("mesh.dns")
 
-TCP_IDLE_S = 10.0
-"""A TCP connection that asks nothing for so long is closed. Source: RFC 7766 leaves it to us; common practice."""
-MAX_TCP_CONNECTIONS = 256
-"""More than these are closed at once, so that forgotten connections cannot fill the process."""
 PORT_TRIES = 16
 """With port 0, how often to look for one that is free for UDP and TCP alike."""
+RECEIVE_BYTES = 4 << 20
+"""Room for questions that arrive while the process does other work; the system grants what it allows."""
 
 
 class DnsServer:
     """Answers from `view()`, which is asked anew for every packet and should be cheap."""
 
-    def __init__(self, view: Callable[[], View], address: str = "127.0.0.1", port: int = 1053) -> None:
-        self.view = view
+    def __init__(
+        self, view: Callable[[], View], address: str = "127.0.0.1", port: int = 1053, forward: Forwarder | None = None
+    ) -> None:
         self.address = address
         self.port = port
         """With 0 a free one, known after `start`."""
-        self.connections: set[asyncio.Transport] = set()
-        self._turn = 0
+        self.streams = Streams(self._over_tcp)
+        self._answers = Answers(view, recursion=forward is not None)
+        self._forward = forward
+        self._tasks = Tasks("dns")
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
+
+    @property
+    def view(self) -> Callable[[], View]:
+        return self._answers.view
+
+    @view.setter
+    def view(self, view: Callable[[], View]) -> None:
+        self._answers.view = view
 
     async def start(self) -> None:
         """Bind both sockets. Raises BindError; nothing stays bound then."""
         loop = asyncio.get_running_loop()
         tcp, udp = _sockets(self.address, self.port)
         self.port = tcp.getsockname()[1]
-        self._tcp = await loop.create_server(lambda: _Stream(self), sock=tcp)
+        self._tcp = await loop.create_server(lambda: Stream(self.streams), sock=tcp)
         self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=udp)
 
     async def close(self) -> None:
@@ -54,14 +66,36 @@ class DnsServer:
             self._udp = None
         if self._tcp is not None:
             self._tcp.close()
-            for connection in list(self.connections):
-                connection.abort()
+            self.streams.close()
             await self._tcp.wait_closed()
             self._tcp = None
+        await self._tasks.close()
 
-    def answer(self, wire: bytes, *, udp: bool) -> bytes | None:
-        self._turn += 1
-        return respond(wire, self.view(), udp=udp, turn=self._turn)
+    def over_udp(self, wire: bytes, send: Send) -> None:
+        """Answer a packet, now or later, or not at all."""
+        reply = self._answers.find(wire, udp=True)
+        if reply is not None:
+            self._send(wire, reply, send, udp=True)
+
+    def _over_tcp(self, wire: bytes, send: Send) -> bool:
+        reply = self._answers.find(wire, udp=False)
+        if reply is not None:
+            self._send(wire, reply, send, udp=False)
+        return reply is not None
+
+    def _send(self, wire: bytes, reply: Reply, send: Send, *, udp: bool) -> None:
+        ours = reply.wire(wire[:2], self._answers.view().serial)
+        if self._forward is None or not reply.outside:
+            send(ours)
+        else:
+            self._tasks.start(self._elsewhere(self._forward, wire, reply, ours, send, udp=udp), "forward")
+
+    async def _elsewhere(
+        self, forward: Forwarder, wire: bytes, reply: Reply, ours: bytes, send: Send, *, udp: bool
+    ) -> None:
+        outside = reply.answer.outside if reply.answer is not None else ()
+        if reply.question is not None:
+            send(await forward.answer(wire, reply.question, ours, outside, udp=udp))
 
 
 def _sockets(address: str, port: int) -> tuple[socket.socket, socket.socket]:
@@ -84,6 +118,7 @@ def _datagram_socket(address: str, port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
         sock.bind((address, port))
     except OSError as error:
         sock.close()
@@ -101,60 +136,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
-        answer = self._server.answer(data, udp=True)
-        if answer is not None:
-            self._transport.sendto(answer, addr)
+        self._server.over_udp(data, lambda answer: self._transport.sendto(answer, addr))
 
     def error_received(self, exc: Exception) -> None:
         log.debug("udp error error=%r", exc)  # a client that went away before its answer; nothing to mend
-
-
-class _Stream(asyncio.Protocol):
-    """One TCP connection: messages with two bytes of length in front, answered in order."""
-
-    _transport: asyncio.Transport  # there from connection_made on
-
-    def __init__(self, server: DnsServer) -> None:
-        self._server = server
-        self._buffer = bytearray()
-        self._idle: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._server.connections.add(self._transport)
-        if len(self._server.connections) > MAX_TCP_CONNECTIONS:
-            self._transport.abort()
-            return
-        self._wait()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-        self._server.connections.discard(self._transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while len(self._buffer) >= 2:
-            size = int.from_bytes(self._buffer[:2])
-            if len(self._buffer) < 2 + size:
-                return
-            message = bytes(self._buffer[2 : 2 + size])
-            del self._buffer[: 2 + size]
-            answer = self._server.answer(message, udp=False)
-            if answer is None:
-                self._transport.close()  # over TCP there is no telling where the next message would begin
-                return
-            self._transport.write(len(answer).to_bytes(2) + answer)
-            self._wait()
-
-    def _wait(self) -> None:
-        """Begin the idle time anew; only whole messages count as life."""
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(TCP_IDLE_S, self._transport.abort)
-
-    def pause_writing(self) -> None:
-        self._transport.pause_reading()  # who does not read answers asks no more
-
-    def resume_writing(self) -> None:
-        self._transport.resume_reading()

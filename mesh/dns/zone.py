@@ -1,31 +1,37 @@
 """What is the answer to one question?
 
 The zone of the cluster as the Kubernetes DNS specification (1.1.0) has it, decided from a `View`: services,
-endpoints of headless services, SRV for named ports, PTR, CNAME for external names. Nothing here knows the wire:
-names are tuples of labels, lower case, and `server` turns the answer into a message. Names outside the zone are
-refused; search domains are the client's business. Source: kubernetes/dns specification, CoreDNS where it is silent.
+endpoints of headless services, SRV for named ports, PTR, CNAME for external names; and the names of load balancers.
+Nothing here knows the wire: names are tuples of labels, lower case, and `message` turns the answer into a packet. Names
+outside these zones are refused; search domains are the client's business. Source: kubernetes/dns specification;
+where it is silent, what CoreDNS does with kubeadm's configuration.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from mesh.dns.view import Port, ServiceRecord, View, view
+from mesh.dns.view import BALANCERS, Labels, Port, ServiceRecord, View, is_address, view
 
-__all__ = ["TTL_S", "Answer", "Labels", "Record", "View", "answer", "soa", "view"]
+__all__ = ["TTL_S", "Answer", "Labels", "Record", "View", "answer", "holds", "soa", "view"]
 
-Labels = tuple[str, ...]
 Rcode = Literal["NOERROR", "NXDOMAIN", "REFUSED"]
+Look = Callable[[str, Any], Any]
+"""(mapping of the view, key) -> value or None; what is looked at is noted."""
+Basis = tuple[tuple[str, Any, Any], ...]
 
 TTL_S = 5
 """Of every record, and of the absence of one. Source: CoreDNS's default."""
 CHAIN_LIMIT = 8
-"""External names that point to external names: so many are followed."""
+"""External names that point to external names: so many are followed. Source: CoreDNS."""
 
 VERSION = "1.1.0"
+CIRCLE = "external names point to each other in a circle"
+TOO_LONG = f"more than {CHAIN_LIMIT} external names point to each other"
 _REVERSE: Labels = ("in-addr", "arpa")
+_BALANCERS = tuple(BALANCERS.split("."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,12 @@ class Answer:
     authority: tuple[Record, ...] = ()
     """The zone's SOA where there is nothing to tell, so that resolvers may remember the absence."""
     additional: tuple[Record, ...] = ()
+    remark: str = ""
+    """For people: why there is nothing."""
+    outside: Labels = ()
+    """The name outside the zone at which a chain of CNAMEs arrived."""
+    basis: Basis = ()
+    """What it follows from: (mapping of the view, key, value found). While these hold, the answer does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +66,33 @@ class _Node:
     additional: tuple[Record, ...] = ()
 
 
-def answer(view: View, name: Labels, qtype: str, turn: int = 0) -> Answer:
+def answer(view: View, name: Labels, qtype: str) -> Answer:
     """Answer one question of class IN.
 
-    name: labels from left to right, lower case.  qtype: its mnemonic, `A`, or `ANY`.
-    turn: rotates the records of a set, so that clients that take the first spread themselves.
+    name: labels from left to right, lower case.  qtype: its mnemonic, as `A`; of types that no record here has, any
+    text. ANY is such a type: CoreDNS tells nothing to it either.
     """
+    basis: list[tuple[str, Any, Any]] = []
+
+    def look(table: str, key: Any) -> Any:
+        value = getattr(view, table).get(key)
+        basis.append((table, key, value))
+        return value
+
     zone = tuple(view.zone.split("."))
     if name[-len(zone) :] == zone:
-        return _in_zone(view, zone, name, qtype, turn)
+        rcode, records, authority, additional, remark, outside = _in_zone(view, look, zone, name, qtype)
+        return Answer(rcode, records, authority, additional, remark, outside, tuple(basis))
     if name[-2:] == _REVERSE:
-        return _reverse(view, zone, name, qtype)
+        return _reverse(view, look, zone, name, qtype, basis)
+    if name[-len(_BALANCERS) :] == _BALANCERS:
+        return _balancer(view, look, name, qtype, basis)
     return Answer("REFUSED")
+
+
+def holds(view: View, basis: Basis) -> bool:
+    """Whether an answer that was decided from an older view follows from this one too."""
+    return all(getattr(view, table).get(key) is value for table, key, value in basis)
 
 
 def soa(view: View, owner: Labels) -> Record:
@@ -74,70 +101,92 @@ def soa(view: View, owner: Labels) -> Record:
     return Record(owner, "SOA", f"{names} {view.serial} 7200 1800 86400 {TTL_S}")
 
 
-def _in_zone(view: View, zone: Labels, name: Labels, qtype: str, turn: int) -> Answer:
+_Told = tuple[Rcode, tuple[Record, ...], tuple[Record, ...], tuple[Record, ...], str, Labels]
+
+
+def _in_zone(view: View, look: Look, zone: Labels, name: Labels, qtype: str) -> _Told:
     told: list[Record] = []
     absence = (soa(view, zone),)
     for _ in range(CHAIN_LIMIT):
-        node = _find(view, zone, name[: -len(zone)], name)
+        node = _find(view, look, zone, name, qtype)
         if node is None:
-            return Answer("NXDOMAIN", tuple(told), absence)
+            return "NXDOMAIN", tuple(told), absence, (), "", ()
         alias = next((record for record in node.records if record.type == "CNAME"), None)
-        if alias is None or qtype in ("CNAME", "ANY"):
-            records = [record for record in node.records if qtype in (record.type, "ANY")]
-            told += _rotate(records, turn)
-            return Answer("NOERROR", tuple(told), () if records else absence, node.additional if records else ())
+        if alias is None or qtype == "CNAME":
+            records = tuple(record for record in node.records if record.type == qtype)
+            return "NOERROR", (*told, *records), () if records else absence, node.additional if records else (), "", ()
+        if alias in told:
+            return "NOERROR", tuple(told), absence, (), CIRCLE, ()
         told.append(alias)
         name = _labels(alias.data)
         if name[-len(zone) :] != zone:
-            return Answer("NOERROR", tuple(told))
-    return Answer("NOERROR", tuple(told))
+            return "NOERROR", tuple(told), (), (), "", name
+    return "NOERROR", tuple(told), absence, (), TOO_LONG, ()
 
 
-def _find(view: View, zone: Labels, below: Labels, name: Labels) -> _Node | None:
-    """The node at a name; `below` are its labels in front of the zone's. None: no such name."""
-    match below:
+def _find(view: View, look: Look, zone: Labels, name: Labels, qtype: str) -> _Node | None:
+    """The node at a name in the zone. None: no such name."""
+    match name[: -len(zone)]:
         case ():
-            return _Node((soa(view, zone), Record(name, "NS", f"ns.dns.{view.zone}.")))
+            server = Record(("ns", "dns", *zone), "A", view.dns_address)
+            return _Node(
+                (soa(view, zone), Record(name, "NS", f"ns.dns.{view.zone}.")), (server,) if view.dns_address else ()
+            )
         case ("dns-version",):
             return _Node((Record(name, "TXT", f'"{VERSION}"'),))
         case ("dns",) if view.dns_address:
             return _Node()
         case ("ns", "dns") if view.dns_address:
             return _Node((Record(name, "A", view.dns_address),))
-        case ("svc",):
+        case ("svc",) | ("pod",):
             return _Node()
-        case (namespace, "svc"):
-            return _Node() if namespace in view.namespaces else None
+        case (namespace, "svc" | "pod"):
+            return _Node() if look("namespaces", namespace) else None
+        case (pod, namespace, "pod"):
+            # Any address that is written so, whether a pod has it or not: kubeadm's `pods insecure`.
+            address = pod.replace("-", ".")
+            there = is_address(address) and look("namespaces", namespace)
+            return _Node(_a(name, [address])) if there else None
         case (*front, service_name, namespace, "svc"):
-            service = view.services.get((namespace, service_name))
-            return None if service is None else _of_service(service, tuple(front), name)
+            service = look("services", (namespace, service_name))
+            return None if service is None else _of_service(service, tuple(front), name, qtype)
         case _:
             return None
 
 
-def _of_service(service: ServiceRecord, front: Labels, name: Labels) -> _Node | None:
+def _of_service(service: ServiceRecord, front: Labels, name: Labels, qtype: str) -> _Node | None:
     """The node at or below a service's name."""
     match front:
         case ():
-            return _service_node(service, name)
+            return _service_node(service, name, qtype)
         case (protocol,) if protocol.startswith("_"):
             return _Node() if any(f"_{port.protocol}" == protocol for port in _named(service)) else None
-        case (port_name, protocol) if port_name.startswith("_") and protocol.startswith("_"):
-            return _srv_node(service, port_name[1:], protocol[1:], name)
+        case (port_name, protocol) if len(port_name) > 1 and port_name[0] == "_" and protocol[:1] == "_":
+            return _srv_node(
+                service, name, name[2:], lambda port: (port.name, port.protocol) == (port_name[1:], protocol[1:])
+            )
         case (endpoint_name,):
             addresses = [each.address for each in service.endpoints if each.name == endpoint_name]
-            return _Node(_a(name, addresses)) if addresses else None
+            if not addresses:
+                return None
+            if qtype == "SRV":
+                return _srv_node(service, name, name[1:], _every, endpoint_name) or _Node()
+            return _Node(_a(name, addresses))
         case _:
             return None
 
 
-def _service_node(service: ServiceRecord, name: Labels) -> _Node | None:
+def _service_node(service: ServiceRecord, name: Labels, qtype: str) -> _Node | None:
     if service.kind == "external":
-        return _Node((Record(name, "CNAME", f"{service.target}."),)) if service.target else _Node()
+        # An address is no name to point to, and CoreDNS knows no such service.
+        return _Node((Record(name, "CNAME", f"{service.target}."),)) if service.target else None
+    if service.kind == "headless" and not service.endpoints:
+        return None  # with nobody behind it, it does not exist: so the specification has it
+    if qtype == "SRV":
+        return _srv_node(service, name, name, _every) or _Node()
     if service.kind == "cluster":
         return _Node(_a(name, [service.address] if service.address else []))
-    # A headless service with nobody behind it does not exist: so the specification has it.
-    return _Node(_a(name, [each.address for each in service.endpoints])) if service.endpoints else None
+    return _Node(_a(name, [each.address for each in service.endpoints]))
 
 
 def _named(service: ServiceRecord) -> Iterable[Port]:
@@ -147,52 +196,66 @@ def _named(service: ServiceRecord) -> Iterable[Port]:
     return [port for port in service.ports if port.name]
 
 
-def _srv_node(service: ServiceRecord, port_name: str, protocol: str, name: Labels) -> _Node | None:
-    base = name[2:]
-    if service.kind == "headless":
+def _every(port: Port) -> bool:
+    """All ports: asked for SRV, a service tells those without a name too. Source: CoreDNS."""
+    return True
+
+
+def _srv_node(
+    service: ServiceRecord, name: Labels, base: Labels, fits: Callable[[Port], bool], endpoint_name: str = ""
+) -> _Node | None:
+    """SRV of the ports that fit. base: the service's own name.  endpoint_name: of this endpoint alone."""
+    if service.kind == "headless" or endpoint_name:
         found = [
             (port.number, (each.name, *base), each.address)
             for each in service.endpoints
+            if endpoint_name in ("", each.name)
             for port in each.ports
-            if port.name == port_name and port.protocol == protocol
+            if fits(port)
         ]
     else:
-        found = [
-            (port.number, base, service.address)
-            for port in service.ports
-            if port.name == port_name and port.protocol == protocol
-        ]
+        found = [(port.number, base, service.address) for port in service.ports if fits(port)]
     if not found:
         return None
     weight = max(1, 100 // len(found))
-    records = tuple(Record(name, "SRV", f"0 {weight} {port} {_text(target)}") for port, target, _ in found)
+    records = dict.fromkeys(Record(name, "SRV", f"0 {weight} {port} {_text(target)}") for port, target, _ in found)
     additional = dict.fromkeys(Record(target, "A", address) for _, target, address in found if address)
-    return _Node(records, tuple(additional))
+    return _Node(tuple(records), tuple(additional))
 
 
-def _reverse(view: View, zone: Labels, name: Labels, qtype: str) -> Answer:
+def _reverse(
+    view: View, look: Look, zone: Labels, name: Labels, qtype: str, basis: list[tuple[str, Any, Any]]
+) -> Answer:
     """PTR of an address. All of 127/8 is ours; of other addresses only those that some endpoint has."""
     numbers = name[:-2]
-    names = view.pointers.get(".".join(reversed(numbers)), ()) if len(numbers) == 4 else ()
+    names: tuple[Labels, ...] = look("pointers", ".".join(reversed(numbers))) if len(numbers) == 4 else ()
     if not names and numbers[-1:] != ("127",):
-        return Answer("REFUSED")
+        return Answer("REFUSED", basis=tuple(basis))
     absence = (soa(view, ("127", *_REVERSE)),)
+    if not names and len(numbers) == 1 and qtype == "SOA":
+        return Answer(records=absence)
     if not names:
-        return Answer("NXDOMAIN" if len(numbers) >= 4 else "NOERROR", (), absence)
-    if qtype not in ("PTR", "ANY"):
-        return Answer("NOERROR", (), absence)
-    return Answer("NOERROR", tuple(Record(name, "PTR", _text((*each, "svc", *zone))) for each in names))
+        return Answer("NXDOMAIN" if len(numbers) >= 4 else "NOERROR", (), absence, basis=tuple(basis))
+    if qtype != "PTR":
+        return Answer("NOERROR", (), absence, basis=tuple(basis))
+    records = tuple(Record(name, "PTR", _text((*each, "svc", *zone))) for each in names)
+    return Answer("NOERROR", records, basis=tuple(basis))
+
+
+def _balancer(view: View, look: Look, name: Labels, qtype: str, basis: list[tuple[str, Any, Any]]) -> Answer:
+    """All addresses of a load balancer, one a zone, whether something answers there or not."""
+    absence = (soa(view, _BALANCERS),)
+    if name == _BALANCERS:
+        return Answer(records=absence) if qtype == "SOA" else Answer(authority=absence)
+    addresses = look("balancers", ".".join(name))
+    if not addresses:
+        return Answer("NXDOMAIN", (), absence, basis=tuple(basis))
+    records = _a(name, addresses) if qtype == "A" else ()
+    return Answer("NOERROR", records, () if records else absence, basis=tuple(basis))
 
 
 def _a(name: Labels, addresses: Iterable[str]) -> tuple[Record, ...]:
     return tuple(Record(name, "A", address) for address in dict.fromkeys(addresses))
-
-
-def _rotate(records: list[Record], turn: int) -> list[Record]:
-    if len(records) < 2:
-        return records
-    start = turn % len(records)
-    return records[start:] + records[:start]
 
 
 def _text(name: Labels) -> str:

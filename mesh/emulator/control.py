@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import orjson
 
 from mesh.api.core import Namespace
-from mesh.api.services import EndpointSlice, Service
+from mesh.api.services import EndpointSlice, Ingress, Service
 from mesh.apiserver import service_discovery
 from mesh.apiserver.local import LocalClient
 from mesh.apiserver.registry import Registry, index
@@ -25,7 +25,9 @@ from mesh.client.informer import Informers
 from mesh.controllers.manager import Manager
 from mesh.controllers.settings import Settings as ControllerSettings
 from mesh.dns.feed import Feed
+from mesh.dns.forward import Forwarder
 from mesh.dns.server import DnsServer
+from mesh.dns.upstream import server_address
 from mesh.emulator.gateway import GatewayWorker
 from mesh.emulator.processes import Child, ChildFailed
 from mesh.emulator.request_totals import request_totals
@@ -77,10 +79,16 @@ class ControlPlane:
         informers = Informers(self.client, self.tasks)
         plan, port = self.settings.plan, self.settings.dns_port
         feed = Feed(
-            informers.of(Service), informers.of(EndpointSlice), informers.of(Namespace), dns_address=plan.dns_service
+            informers.of(Service),
+            informers.of(EndpointSlice),
+            informers.of(Namespace),
+            informers.of(Ingress),
+            dns_address=plan.dns_service,
         )
+        elsewhere = self.settings.dns_forward
+        forward = Forwarder(*server_address(elsewhere)) if elsewhere else None
         for address in (plan.people, plan.dns_service):
-            server = DnsServer(feed, address, port)
+            server = DnsServer(feed, address, port, forward)
             await server.start()
             self._dns.append(server)
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mesh.dns.upstream import server_address
 from mesh.node.addresses import ADMIN_PORT, MAX_NODES, METRICS_PORT, Plan
 
 
@@ -27,6 +28,9 @@ class Settings:
     dns_port: int = Plan.dns_port
     """The addresses for people; only these can collide with other programs."""
 
+    dns_forward: str = ""
+    """Address of the DNS server that is asked for names outside the cluster; empty: they are refused."""
+
     node_grace_s: float = 4.0
     """Without a heartbeat for so long a node is NotReady and its pods are replaced. A cluster takes 40 s."""
 
@@ -44,6 +48,8 @@ class Settings:
             raise ValueError(f"--nodes {self.nodes}: 1 to {MAX_NODES}")
         if not 1.0 <= self.node_grace_s <= 600:
             raise ValueError(f"--node-grace {self.node_grace_s}: 1 to 600 seconds")
+        if self.dns_forward:
+            self._check_forward()
         taken = {ADMIN_PORT: "the gateway's admin pages", METRICS_PORT: "the gateway's metrics"}
         for option, port in self._ports:
             if not 1 <= port <= 65535:
@@ -51,6 +57,14 @@ class Settings:
             if port in taken:
                 raise ValueError(f"{option} {port}: the port of {taken[port]}; choose another")
             taken[port] = option
+
+    def _check_forward(self) -> None:
+        try:
+            server = server_address(self.dns_forward)
+        except ValueError as error:
+            raise ValueError(f"--dns-forward {error}") from None
+        if server in ((self.plan.people, self.dns_port), (self.plan.dns_service, self.dns_port)):
+            raise ValueError(f"--dns-forward {self.dns_forward}: that is the mesh's own DNS server; name another")
 
     @classmethod
     def for_test(cls, state_dir: Path, **changes: Any) -> "Settings":

@@ -21,6 +21,8 @@ class Source(Generic[T]):
 
     def on_change(self, callback: Callable[[Any, Any], None]) -> None:
         self.callbacks.append(callback)
+        for item in self.objects:
+            callback(None, item)  # what is there already is told at once
 
     def add(self, item: T) -> None:
         self.objects.append(item)
@@ -39,10 +41,10 @@ def test_a_view_is_kept_until_something_changes() -> None:
     feed = Feed(services, slices, namespaces, dns_address="127.96.0.10")
     first = feed()
     assert feed() is first
-    assert (first.serial, first.dns_address) == (1, "127.96.0.10")
+    assert (first.serial, first.dns_address) == (2, "127.96.0.10")
     services.add(service("b"))
     services.add(service("c"))
     second = feed()
-    assert (second.serial, len(second.services)) == (2, 3)
+    assert (second.serial, len(second.services)) == (3, 3)
     namespaces.add(Namespace.model_validate({"metadata": {"name": "new"}}))
     assert "new" in feed().namespaces

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.api.services import EndpointSlice, Service
-from mesh.dns.message import PLAIN_UDP_BYTES, respond
+from mesh.dns.message import respond
+from mesh.dns.question import PLAIN_UDP_BYTES
 from mesh.dns.zone import View, view
 
 

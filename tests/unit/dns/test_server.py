@@ -9,7 +9,7 @@ import dns.rcode
 import pytest
 
 from mesh.api.services import Service
-from mesh.dns import server as module
+from mesh.dns import stream as module
 from mesh.dns.server import DnsServer
 from mesh.dns.zone import View, view
 from mesh.runtime.net import BindError
@@ -91,17 +91,28 @@ async def test_idle_tcp_connections_are_closed(server: DnsServer, monkeypatch: p
     with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
         await asyncio.wait_for(reader.readexactly(1), 5)
     await leave(writer)
-    assert not server.connections
+    assert not len(server.streams)
 
 
-async def test_too_many_tcp_connections_are_turned_away(server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_TCP_CONNECTIONS", 1)
-    _, first = await asyncio.open_connection(server.address, server.port)
-    reader, second = await asyncio.open_connection(server.address, server.port)
+async def test_with_too_many_tcp_connections_the_longest_silent_one_goes(
+    server: DnsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_TCP_CONNECTIONS", 2)
+    opened = [await asyncio.open_connection(server.address, server.port) for _ in range(2)]
+    await ask(*opened[0])
+    opened.append(await asyncio.open_connection(server.address, server.port))
     with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-        await asyncio.wait_for(reader.readexactly(1), 5)
-    await leave(first)
-    await leave(second)
+        await asyncio.wait_for(opened[1][0].readexactly(1), 5)
+    for at in (0, 2):
+        assert await ask(*opened[at]) == dns.rcode.NOERROR
+    for _, writer in opened:
+        await leave(writer)
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
+    writer.write(frame(dns.message.make_query(NAME, "A")))
+    size = int.from_bytes(await asyncio.wait_for(reader.readexactly(2), 5))
+    return dns.message.from_wire(await reader.readexactly(size)).rcode()
 
 
 async def test_a_taken_port_is_one_clear_error(server: DnsServer) -> None:

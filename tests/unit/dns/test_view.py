@@ -70,5 +70,5 @@ def test_pointers_lead_to_services_and_to_pods_of_headless_ones() -> None:
 
 def test_namespaces_are_known_by_themselves_and_from_services() -> None:
     built = view([service("web")], [], [Namespace.model_validate({"metadata": {"name": "empty"}})])
-    assert built.namespaces == {"default", "empty"}
+    assert built.namespaces == {"default": True, "empty": True}
     assert built.services["default", "web"].address == ""

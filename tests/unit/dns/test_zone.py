@@ -3,13 +3,15 @@ from typing import Any
 import pytest
 
 from mesh.api.core import Namespace
-from mesh.api.services import EndpointSlice, Service
+from mesh.api.services import EndpointSlice, Service, ServiceStatus
 from mesh.dns import zone
 from mesh.dns.zone import View
 
+BALANCER = [{"ip": f"127.20.{zone}.1", "hostname": "Web-default.elb.loopmesh.internal"} for zone in (0, 1)]
+
 
 def cluster() -> View:
-    services = {
+    services: dict[str, dict[str, Any]] = {
         "web": {"clusterIP": "127.96.0.5", "ports": [{"name": "http", "port": 80}, {"port": 81}]},
         "pending": {"ports": [{"name": "http", "port": 80}]},
         "kv": {"clusterIP": "None", "ports": [{"name": "http", "port": 80}]},
@@ -18,7 +20,13 @@ def cluster() -> View:
         "inside": {"type": "ExternalName", "externalName": "web.default.svc.cluster.local"},
         "lost": {"type": "ExternalName", "externalName": "none.default.svc.cluster.local"},
         "round": {"type": "ExternalName", "externalName": "round.default.svc.cluster.local"},
+        "ping": {"type": "ExternalName", "externalName": "pong.default.svc.cluster.local"},
+        "pong": {"type": "ExternalName", "externalName": "ping.default.svc.cluster.local"},
+        "number": {"type": "ExternalName", "externalName": "192.0.2.7"},
     }
+    for i in range(9):
+        target = f"hop-{i + 1}" if i < 8 else "web"
+        services[f"hop-{i}"] = {"type": "ExternalName", "externalName": f"{target}.default.svc.cluster.local"}
     objects = [
         Service.model_validate({"metadata": {"name": name, "namespace": "default"}, "spec": spec})
         for name, spec in services.items()
@@ -39,6 +47,7 @@ def cluster() -> View:
             }
         )
     ]
+    objects[0].status = ServiceStatus.model_validate({"loadBalancer": {"ingress": BALANCER}})
     empty = [Namespace.model_validate({"metadata": {"name": "empty"}})]
     return zone.view(objects, slices, empty, dns_address="127.96.0.10", serial=7)
 
@@ -55,11 +64,26 @@ def ask(name: str, qtype: str = "A", **more: Any) -> zone.Answer:
     ("name", "qtype", "data"),
     [
         pytest.param(f"web.{D}", "A", ["127.96.0.5"], id="cluster-ip"),
-        pytest.param(f"web.{D}", "ANY", ["127.96.0.5"], id="any"),
         pytest.param(f"kv.{D}", "A", ["127.244.4.2", "127.244.0.1", "127.244.4.1"], id="headless-all-ready"),
         pytest.param(f"kv-1.kv.{D}", "A", ["127.244.4.1"], id="stable-name"),
         pytest.param(f"127-244-4-2.kv.{D}", "A", ["127.244.4.2"], id="name-from-address"),
         pytest.param(f"_http._tcp.web.{D}", "SRV", [f"0 100 80 web.{D}."], id="srv-of-a-service"),
+        pytest.param(f"web.{D}", "SRV", [f"0 50 80 web.{D}.", f"0 50 81 web.{D}."], id="srv-of-every-port"),
+        pytest.param(f"kv-1.kv.{D}", "SRV", [f"0 100 8080 kv-1.kv.{D}."], id="srv-of-a-pod"),
+        pytest.param("10-244-0-7.default.pod.cluster.local", "A", ["10.244.0.7"], id="pod-by-its-address"),
+        pytest.param("web-default.elb.loopmesh.internal", "A", ["127.20.0.1", "127.20.1.1"], id="load-balancer"),
+        pytest.param(
+            "elb.loopmesh.internal",
+            "SOA",
+            ["ns.dns.cluster.local. hostmaster.cluster.local. 7 7200 1800 86400 5"],
+            id="load-balancers-soa",
+        ),
+        pytest.param(
+            "127.in-addr.arpa",
+            "SOA",
+            ["ns.dns.cluster.local. hostmaster.cluster.local. 7 7200 1800 86400 5"],
+            id="reverse-soa",
+        ),
         pytest.param(f"out.{D}", "A", ["example.com."], id="external-name"),
         pytest.param(f"out.{D}", "CNAME", ["example.com."], id="external-name-asked-as-such"),
         pytest.param(f"inside.{D}", "A", [f"web.{D}.", "127.96.0.5"], id="external-name-inside-the-zone"),
@@ -91,7 +115,12 @@ def test_srv_of_a_headless_service_names_each_pod_and_brings_its_address() -> No
     ("name", "qtype"),
     [
         pytest.param(f"web.{D}", "AAAA", id="service-without-that-type"),
-        pytest.param(f"web.{D}", "SRV", id="srv-needs-a-port-name"),
+        pytest.param(f"web.{D}", "ANY", id="any-is-told-nothing"),
+        pytest.param("pod.cluster.local", "A", id="pod"),
+        pytest.param("default.pod.cluster.local", "A", id="namespace-of-pods"),
+        pytest.param("10-244-0-7.default.pod.cluster.local", "AAAA", id="pod-address-without-that-type"),
+        pytest.param("web-default.elb.loopmesh.internal", "AAAA", id="load-balancer-without-that-type"),
+        pytest.param("elb.loopmesh.internal", "A", id="load-balancers"),
         pytest.param(f"pending.{D}", "A", id="no-address-yet"),
         pytest.param(f"kv.{D}", "MX", id="headless-without-that-type"),
         pytest.param(f"kv-0.kv.{D}", "AAAA", id="pod-without-that-type"),
@@ -130,6 +159,13 @@ def test_no_data(name: str, qtype: str) -> None:
         pytest.param("web.default.cluster.local", "A", id="svc-left-out"),
         pytest.param("www.cluster.local", "A", id="not-ours-to-make-up"),
         pytest.param("9.9.96.127.in-addr.arpa", "PTR", id="unknown-address"),
+        pytest.param("9.9.9.96.127.in-addr.arpa", "PTR", id="longer-than-an-address"),
+        pytest.param("10-244-0-7.none.pod.cluster.local", "A", id="pod-of-an-unknown-namespace"),
+        pytest.param("10-244-0-700.default.pod.cluster.local", "A", id="pod-with-no-address"),
+        pytest.param(f"number.{D}", "A", id="external-name-that-is-an-address"),
+        pytest.param(f"a.out.{D}", "A", id="below-an-external-name"),
+        pytest.param(f"_._tcp.web.{D}", "SRV", id="port-without-a-name"),
+        pytest.param("none.elb.loopmesh.internal", "A", id="unknown-load-balancer"),
     ],
 )
 def test_no_such_name(name: str, qtype: str) -> None:
@@ -138,7 +174,10 @@ def test_no_such_name(name: str, qtype: str) -> None:
     assert [record.type for record in found.authority] == ["SOA"]
 
 
-@pytest.mark.parametrize("name", ["example.com", "local", "web", "web.default", "8.8.8.8.in-addr.arpa", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["example.com", "local", "web", "web.default", "8.8.8.8.in-addr.arpa", "loopmesh.internal", "in-addr.arpa", ""],
+)
 def test_foreign_names_are_refused(name: str) -> None:
     assert ask(name).rcode == "REFUSED"
 
@@ -149,13 +188,35 @@ def test_an_external_name_into_the_void_tells_the_way_and_the_absence() -> None:
 
 
 def test_external_names_in_a_circle_end() -> None:
-    assert len(ask(f"round.{D}").records) == zone.CHAIN_LIMIT
+    found = ask(f"round.{D}")
+    assert [record.data for record in found.records] == [f"round.{D}."]
+    assert found.remark == zone.CIRCLE
+    found = ask(f"ping.{D}")
+    assert [record.data for record in found.records] == [f"pong.{D}.", f"ping.{D}."]
+    assert (found.rcode, found.remark) == ("NOERROR", zone.CIRCLE)
 
 
-def test_turns_rotate_a_set() -> None:
-    firsts = {ask(f"kv.{D}", turn=turn).records[0].data for turn in range(3)}
-    assert firsts == {"127.244.0.1", "127.244.4.1", "127.244.4.2"}
-    assert len({frozenset(ask(f"kv.{D}", turn=turn).records) for turn in range(3)}) == 1
+def test_a_chain_is_followed_so_far() -> None:
+    assert [record.data for record in ask(f"hop-0.{D}").records][-1] == f"hop-{zone.CHAIN_LIMIT}.{D}."
+    assert ask(f"hop-0.{D}").remark == zone.TOO_LONG
+    assert [record.data for record in ask(f"hop-2.{D}").records][-1] == "127.96.0.5"
+
+
+def test_a_chain_out_of_the_zone_says_where_it_went() -> None:
+    assert ask(f"out.{D}").outside == ("example", "com")
+
+
+def test_an_answer_names_what_it_follows_from() -> None:
+    found = ask(f"web.{D}")
+    assert zone.holds(VIEW, found.basis)
+    assert not zone.holds(cluster(), found.basis)  # the same again, but other objects
+    assert ask(f"none.{D}").basis == (("services", ("default", "none"), None),)
+
+
+def test_the_name_server_brings_its_address() -> None:
+    assert [(record.name[0], record.data) for record in ask("cluster.local", "NS").additional] == [
+        ("ns", "127.96.0.10")
+    ]
 
 
 def test_soa_carries_the_serial_and_the_negative_ttl() -> None:
