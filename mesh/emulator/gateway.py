@@ -16,7 +16,9 @@ from mesh.emulator.sidecars import TAG, LogLine
 from mesh.emulator.worker import access_log, until_told
 from mesh.metrics.registry import ProxyMetrics, Workload
 from mesh.node.addresses import ADMIN_PORT, METRICS_PORT
+from mesh.node.events import Recorder
 from mesh.node.kubeproxy import KubeProxy
+from mesh.node.ways import NodeFact, node_fact
 from mesh.proxy.server import Identity, ProxyServer, Tables
 from mesh.runtime.clock import Clock, SystemClock
 from mesh.runtime.net import BindError
@@ -50,23 +52,30 @@ class GatewayWorker:
         informers = Informers(client, self.tasks)
         nodes = informers.of(Node)
 
-        def addresses() -> list[str]:
-            return [a.address for n in nodes.list() for a in n.status.addresses or () if a.type == "InternalIP"]
+        def facts() -> list[NodeFact]:
+            return [fact for node in nodes.list() if (fact := node_fact(node)) is not None]
 
+        def node_changed(old: Node | None, new: Node | None) -> None:
+            if old is None or new is None or node_fact(old) != node_fact(new):
+                self.kube_proxy.refresh()
+
+        self._recorder = Recorder(client, "", clock, component="kube-proxy")
         own = {(people, settings.api_port), (settings.plan.dns_service, settings.dns_port)}
         self.kube_proxy = KubeProxy(
             informers.of(Service),
             informers.of(EndpointSlice),
-            addresses,
+            facts,
             random.Random(),
             lambda address, port: (address, port) in own,
+            self._recorder.tell,
         )
-        nodes.on_change(lambda old, new: self.kube_proxy.refresh())
+        nodes.on_change(node_changed)
 
     async def start(self) -> None:
         """Bind and take the first tables. Raises BindError."""
         await self.proxy.start()
         self.reporter.start(self.tasks)
+        self._recorder.start(self.tasks)
         self.source.start(self.tasks)
         port = self.settings.gateway_port
         self._subscription = await self.source.subscribe_gateway(self.settings.plan.people, port, self.proxy)

@@ -1,52 +1,65 @@
-"""What answers at a ClusterIP or a NodePort? Connections, spread at layer 4; no rule applies there.
+"""What answers at a ClusterIP, a NodePort or a load balancer? Connections, spread at layer 4; no rule applies there.
 
-One per mesh: all nodes share the machine's loopback, so that a service's address exists once. A service without ready
-endpoints refuses connections, as in a cluster: nothing listens there.
+One per mesh: all nodes share the machine's loopback, so that a service's address exists once. Where no endpoint may be
+reached, nothing listens: connections are refused, where a cluster drops some of them without a word.
 """
 
 import asyncio
+import errno
 import logging
 import random
 from collections.abc import Callable, Iterable
 
 from mesh.api.services import EndpointSlice, Service
 from mesh.client.informer import Informer
+from mesh.node.health_check import HealthCheck
 from mesh.node.pump import Front, Target
-from mesh.node.spread import Backends, Binding, Spreader, backends, bindings
+from mesh.node.spread import Spreader
+from mesh.node.ways import Binding, NodeFact, Way, health_checks, node_of, unserved, ways
 from mesh.runtime.net import BindError, listen_stream
 from mesh.runtime.tasks import Tasks
 
 log = logging.getLogger("mesh.node")
 BURST_S = 0.02
 REFUSED_AGAIN_S = 2.0
+HEALTH = "healthCheckNodePort"
 Key = tuple[str, str]
+Tell = Callable[[Service, str, str, bool], None]
+"""(service, reason, message, whether it is a warning) -> an event."""
+
+
+def _silent(service: Service, reason: str, message: str, warning: bool) -> None:
+    """For a kube-proxy without anybody to tell."""
 
 
 class KubeProxy:
     """Listens where the services say.
 
-    node_addresses: where NodePorts open; asked at each change, and on `refresh`.  served_elsewhere: addresses that
-    another part of the mesh has bound.
+    nodes: whose ports open; asked at each change, and on `refresh`.  served_elsewhere: addresses that another part of
+    the mesh has bound.  tell: writes an event on a service.
     """
 
     def __init__(
         self,
         services: Informer[Service],
         slices: Informer[EndpointSlice],
-        node_addresses: Callable[[], Iterable[str]],
+        nodes: Callable[[], Iterable[NodeFact]],
         rng: random.Random,
         served_elsewhere: Callable[[str, int], bool] = lambda address, port: False,
+        tell: Tell = _silent,
     ) -> None:
-        self._services, self._slices, self._node_addresses = services, slices, node_addresses
-        self._elsewhere = served_elsewhere
+        self._services, self._slices, self._node_facts = services, slices, nodes
+        self._elsewhere, self._tell = served_elsewhere, tell
         self._spreader = Spreader(rng)
-        self._nodes: tuple[str, ...] = ()
+        self._nodes: tuple[NodeFact, ...] = ()
         self._slices_of: dict[Key, dict[Key, EndpointSlice]] = {}
-        self._backends: dict[Key, dict[str, Backends]] = {}
+        self._ways: dict[Key, dict[Binding, Way]] = {}
+        self._local: dict[Binding, int] = {}
         self._wanted: dict[Key, frozenset[Binding]] = {}
         self._servers: dict[Binding, asyncio.Server] = {}
         self._running: set[Front] = set()
         self._refused: set[Binding] = set()
+        self._unserved: dict[Key, str] = {}
         self._dirty: set[Key] = set()
         self._wake = asyncio.Event()
         self._tasks = Tasks("kube-proxy")
@@ -66,8 +79,8 @@ class KubeProxy:
         self._servers.clear()
 
     def refresh(self) -> None:
-        """Nodes may have come or gone. Cheap when they have not."""
-        nodes = tuple(sorted(set(self._node_addresses())))
+        """Nodes may have come, gone, or been lost. Cheap when they have not."""
+        nodes = tuple(sorted(self._node_facts(), key=lambda node: node.address))
         if nodes != self._nodes:
             self._nodes = nodes
             self._mark(*(service.key for service in self._services.list()))
@@ -105,40 +118,77 @@ class KubeProxy:
         slices = self._slices_of.get(key, {})
         if not slices:
             self._slices_of.pop(key, None)
-        found = backends(service, slices.values()) if service is not None else {}
-        self._backends[key] = found
-        wanted = frozenset(
-            binding
-            for binding in (bindings(service, self._nodes) if service is not None else ())
-            if binding.port_name in found and not self._elsewhere(binding.address, binding.port)
-        )
+        found = ways(service, slices.values(), self._nodes) if service is not None else {}
+        checks = health_checks(service, slices.values(), self._nodes) if service is not None else {}
+        self._ways[key] = found
+        counted = {Binding(*where, key, HEALTH): count for where, count in checks.items()}
+        self._local.update(counted)
+        open_ways = {binding for binding, way in found.items() if way.groups} | counted.keys()
+        wanted = frozenset(b for b in open_ways if not self._elsewhere(b.address, b.port))
         for binding in self._wanted.get(key, frozenset()) - wanted:
             self._refused.discard(binding)
+            self._local.pop(binding, None)
             if (server := self._servers.pop(binding, None)) is not None:
                 server.close()
         self._wanted[key] = wanted
         for binding in sorted(wanted - self._servers.keys(), key=lambda b: (b.address, b.port)):
             await self._listen(binding)
-        if service is None and not slices:
-            del self._wanted[key], self._backends[key]
+        if service is None:
+            self._unserved.pop(key, None)
+            if not slices:
+                del self._wanted[key], self._ways[key]
+            return
+        self._warn(service)
+
+    def _warn(self, service: Service) -> None:
+        """Say once which ports nobody carries, unless another part of the mesh serves this service."""
+        left = ", ".join(unserved(service))
+        own = service.spec.cluster_ip or ""
+        targets = (port.target_port for port in service.spec.ports or ())
+        if any(self._elsewhere(own, target) for target in targets if isinstance(target, int)):
+            left = ""
+        if left and self._unserved.get(service.key) != left:
+            self._tell(service, "ProtocolNotServed", f"nothing answers at {left}: only TCP is carried", True)
+        self._unserved[service.key] = left
 
     async def _listen(self, binding: Binding) -> None:
         try:
-            server = await listen_stream(
-                lambda: Front(lambda client, tried: self._choose(binding, client, tried), self._running),
-                binding.address,
-                binding.port,
-            )
+            server = await listen_stream(lambda: self._front(binding), binding.address, binding.port)
         except BindError as error:
             if binding not in self._refused:
                 self._refused.add(binding)
                 log.warning("service address not served service=%s error=%s", "/".join(binding.service), error)
+                self._told(binding, "AddressNotServed", f"{error}; {cure(error)}", warning=True)
             asyncio.get_running_loop().call_later(REFUSED_AGAIN_S, self._mark, binding.service)
             return
-        self._refused.discard(binding)
+        if binding in self._refused:
+            self._refused.discard(binding)
+            self._told(binding, "AddressServed", f"{binding.address}:{binding.port} is served now", warning=False)
         self._servers[binding] = server
 
-    def _choose(self, binding: Binding, client: str, tried: frozenset[Target]) -> Target | None:
-        where = self._backends.get(binding.service, {}).get(binding.port_name)
+    def _told(self, binding: Binding, reason: str, message: str, *, warning: bool) -> None:
+        service = self._services.get(binding.service[1], binding.service[0])
+        if service is not None:
+            self._tell(service, reason, message, warning)
+
+    def _front(self, binding: Binding) -> asyncio.Protocol:
+        if binding.port_name == HEALTH:
+            return HealthCheck(binding.service, lambda: self._local.get(binding, 0))
+        return Front(lambda client, tried: self._choose(binding, client, tried), self._running)
+
+    def _choose(self, binding: Binding, client: str, tried: frozenset[Target]) -> tuple[Target, str | None] | None:
+        way = self._ways.get(binding.service, {}).get(binding)
         now = asyncio.get_running_loop().time()
-        return self._spreader.choose(binding.service, binding.port_name, client, where, now, tried)
+        at = node_of(client, self._nodes) if way is not None and way.near else None
+        choice = self._spreader.choose(binding, client, way, now, tried, at)
+        return None if choice is None else (choice.target, choice.source)
+
+
+def cure(error: BindError) -> str:
+    """What a person can do about an address that cannot be bound."""
+    number = getattr(error.__cause__, "errno", None)
+    if number == errno.EADDRINUSE:
+        return f"end that program (find it with: ss -ltnp 'sport = :{error.port}') or choose another port"
+    if number == errno.EACCES:
+        return "allow it with: sudo sysctl net.ipv4.ip_unprivileged_port_start=0, or choose a port above 1023"
+    return "it is tried again every two seconds"

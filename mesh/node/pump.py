@@ -89,10 +89,15 @@ class Back(Side):
 class Front(Side):
     """The accepted end: asks where to go, and keeps what it reads until the way is open.
 
-    choose(client address, targets that did not answer): where to; None when there is nowhere.
+    choose(client address, targets that did not answer): where to, and from which address (None: the client's own);
+    None when there is nowhere.
     """
 
-    def __init__(self, choose: Callable[[str, frozenset[Target]], Target | None], running: set["Front"]) -> None:
+    def __init__(
+        self,
+        choose: Callable[[str, frozenset[Target]], tuple[Target, str | None] | None],
+        running: set["Front"],
+    ) -> None:
         super().__init__()
         self._choose, self._running = choose, running
         self._early = bytearray()
@@ -115,17 +120,18 @@ class Front(Side):
     async def _open(self, client: str) -> None:
         """Find an endpoint that takes the connection; one that refuses is not asked again."""
         tried: frozenset[Target] = frozenset()
-        while self.open and (target := self._choose(client, tried)) is not None:
-            if await self._connect(client, target):
+        while self.open and (way := self._choose(client, tried)) is not None:
+            target, source = way
+            if await self._connect(source or client, target):
                 return
             tried |= {target}
         self.reset()
 
-    async def _connect(self, client: str, target: Target) -> bool:
-        """Open the other end, from the client's own address so that the source stays true; False when it refuses."""
+    async def _connect(self, source: str, target: Target) -> bool:
+        """Open the other end from that address; False when it refuses."""
         loop = asyncio.get_running_loop()
         try:
-            sock = source_socket(client)
+            sock = source_socket(source)
         except OSError:
             return False
         try:

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import logging
 import random
 from collections import Counter
@@ -12,7 +13,9 @@ from mesh.api.meta import Object
 from mesh.api.services import EndpointSlice, Service
 from mesh.client.informer import Informers
 from mesh.node.addresses import Plan
-from mesh.node.kubeproxy import KubeProxy
+from mesh.node.kubeproxy import KubeProxy, cure
+from mesh.node.ways import NodeFact
+from mesh.runtime.net import BindError
 from mesh.runtime.tasks import Tasks
 
 VIP, PORT = "127.101.77.1", 18080
@@ -25,7 +28,8 @@ class Proxied:
     def __init__(self, world: Any) -> None:
         self.registry, self.tasks = world.registry, Tasks("test")
         informers = Informers(world.client, self.tasks)
-        self.nodes: list[str] = []
+        self.nodes: list[NodeFact] = []
+        self.told: list[tuple[str, str, bool]] = []
         self.taken: set[tuple[str, int]] = set()
         self.proxy = KubeProxy(
             informers.of(Service),
@@ -33,13 +37,15 @@ class Proxied:
             lambda: self.nodes,
             random.Random(1),
             lambda address, port: (address, port) in self.taken,
+            lambda service, reason, message, warning: self.told.append((reason, message, warning)),
         )
         self.synced = informers.synced
         self.servers: list[asyncio.Server] = []
+        self.say_source = False
 
     async def serve(self, address: str, port: int = 9000) -> None:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(address.encode())
+            writer.write((writer.get_extra_info("peername")[0] if self.say_source else address).encode())
             writer.close()
 
         self.servers.append(await asyncio.start_server(answer, address, port))
@@ -55,9 +61,13 @@ class Proxied:
         body = {"clusterIP": VIP, "ports": [{"port": PORT, "targetPort": 9000}], **spec}
         self.put(Service, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": body})
 
-    def endpoints(self, *addresses: str, ready: bool = True) -> None:
+    def endpoints(self, *addresses: str, ready: bool = True, on: dict[str, str] | None = None) -> None:
+        """on: address -> node."""
         meta = {"name": "web-1", "labels": {"kubernetes.io/service-name": "web"}}
-        found = [{"addresses": [address], "conditions": {"ready": ready}} for address in addresses]
+        found = [
+            {"addresses": [address], "conditions": {"ready": ready}, "nodeName": (on or {}).get(address)}
+            for address in addresses
+        ]
         self.put(
             EndpointSlice,
             {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": meta, "addressType": "IPv4",
@@ -79,6 +89,8 @@ async def ask(address: str = VIP, port: int = PORT, source: str = "127.0.0.1") -
             writer.close()
     except ConnectionRefusedError:
         return "refused"
+    except ConnectionResetError:
+        return "reset"
 
 
 async def until(wanted: str | set[str], address: str = VIP, port: int = PORT) -> None:
@@ -138,7 +150,7 @@ async def test_a_service_that_goes_takes_its_address_along(proxied: Proxied) -> 
     await until("refused")
     proxied.drop(EndpointSlice, "web-1")
     await asyncio.sleep(0.1)
-    assert (proxied.proxy._backends, proxied.proxy._wanted, proxied.proxy._slices_of) == ({}, {}, {})
+    assert (proxied.proxy._ways, proxied.proxy._wanted, proxied.proxy._slices_of) == ({}, {}, {})
 
 
 async def test_a_service_may_move_to_another_port(proxied: Proxied) -> None:
@@ -162,17 +174,73 @@ async def test_client_affinity(proxied: Proxied) -> None:
 
 async def test_node_ports_open_on_every_node_and_on_those_that_come_later(proxied: Proxied) -> None:
     first, second = Plan(5).node(50), Plan(5).node(51)
-    proxied.nodes = [first]
+    proxied.nodes = [NodeFact("a", first)]
     proxied.service(type="NodePort", ports=[{"port": PORT, "targetPort": 9000, "nodePort": 31777}])
     proxied.endpoints(BACKENDS[0])
     await until(BACKENDS[0], first, 31777)
     assert await ask(second, 31777) == "refused"
-    proxied.nodes = [first, second]
+    proxied.nodes = [NodeFact("a", first), NodeFact("b", second)]
     proxied.proxy.refresh()
     await until(BACKENDS[0], second, 31777)
-    proxied.nodes = [second]
+    proxied.nodes = [NodeFact("a", first, up=False), NodeFact("b", second)]
     proxied.proxy.refresh()
     await until("refused", first, 31777)
+
+
+FIRST, SECOND = Plan(5).node(52), Plan(5).node(53)
+NODE_PORT = [{"port": PORT, "targetPort": 9000, "nodePort": 31778}]
+
+
+async def test_external_traffic_policies(proxied: Proxied) -> None:
+    proxied.say_source = True
+    proxied.nodes = [NodeFact("a", FIRST), NodeFact("b", SECOND)]
+    proxied.endpoints(BACKENDS[0], on={BACKENDS[0]: "b"})
+    proxied.service(type="NodePort", ports=NODE_PORT)
+    await until(FIRST, FIRST, 31778)
+    assert await ask(SECOND, 31778, source="127.0.0.5") == SECOND
+    assert await ask(source="127.0.0.5") == "127.0.0.5"
+    proxied.service(type="NodePort", ports=NODE_PORT, externalTrafficPolicy="Local")
+    await until("refused", FIRST, 31778)
+    assert await ask(SECOND, 31778, source="127.0.0.5") == "127.0.0.5"
+
+
+async def test_internal_traffic_policy_local(proxied: Proxied) -> None:
+    proxied.nodes = [NodeFact("a", FIRST, cidr="127.101.79.0/30"), NodeFact("b", SECOND)]
+    proxied.service(internalTrafficPolicy="Local")
+    proxied.endpoints(*BACKENDS, on={BACKENDS[0]: "a", BACKENDS[1]: "b"})
+    await until("reset")
+    assert {await ask(source=source) for source in (FIRST, "127.101.79.2", FIRST)} == {BACKENDS[0]}
+    assert await ask(source=SECOND) == BACKENDS[1]
+
+
+async def test_a_node_answers_how_many_endpoints_it_has(proxied: Proxied) -> None:
+    proxied.nodes = [NodeFact("a", FIRST), NodeFact("b", SECOND)]
+    proxied.service(type="LoadBalancer", ports=NODE_PORT, externalTrafficPolicy="Local", healthCheckNodePort=31779)
+    proxied.endpoints(BACKENDS[0], on={BACKENDS[0]: "b"})
+
+    async def health(address: str) -> bytes:
+        reader, writer = await asyncio.open_connection(address, 31779)
+        writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+        try:
+            return (await asyncio.wait_for(reader.read(), 5)).split()[1]
+        finally:
+            writer.close()
+
+    await until(BACKENDS[0], SECOND, 31778)
+    assert (await health(FIRST), await health(SECOND)) == (b"503", b"200")
+    proxied.endpoints(BACKENDS[0], on={BACKENDS[0]: "a"})
+    await until(BACKENDS[0], FIRST, 31778)
+    assert (await health(FIRST), await health(SECOND)) == (b"200", b"503")
+
+
+async def test_ports_that_nobody_carries_are_told_once(proxied: Proxied) -> None:
+    ports = [{"name": "web", "port": PORT, "targetPort": 9000}, {"name": "dns", "port": 53, "protocol": "UDP"}]
+    proxied.service(ports=ports)
+    proxied.endpoints(BACKENDS[0])
+    await asyncio.sleep(0.1)
+    proxied.endpoints(BACKENDS[1])
+    await asyncio.sleep(0.1)
+    assert proxied.told == [("ProtocolNotServed", "nothing answers at dns 53/UDP: only TCP is carried", True)]
 
 
 async def test_an_address_that_another_part_serves_is_left_alone(proxied: Proxied) -> None:
@@ -199,6 +267,22 @@ async def test_a_port_in_use_is_told_once_and_taken_when_it_is_free(
             "the port is in use by another program"
         )
     ]
+    ((reason, message, warning),) = proxied.told
+    assert (reason, warning) == ("AddressNotServed", True)
+    assert all(
+        word in message for word in (f"{VIP}:{PORT}", "in use by another program", f"ss -ltnp 'sport = :{PORT}'")
+    )
     blocker.close()
     await blocker.wait_closed()
     await until(BACKENDS[0])
+    assert proxied.told[1:] == [("AddressServed", f"{VIP}:{PORT} is served now", False)]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(errno.EACCES, "sysctl net.ipv4.ip_unprivileged_port_start=0"), (errno.EADDRNOTAVAIL, "every two seconds")],
+)
+def test_a_cure_for_each_reason(number: int, words: str) -> None:
+    error = BindError(VIP, 80, "why")
+    error.__cause__ = OSError(number, "no")
+    assert words in cure(error)

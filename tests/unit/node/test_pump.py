@@ -17,13 +17,14 @@ class Pumps:
     def __init__(self) -> None:
         self.running: set[Front] = set()
         self.targets: list[Target] = []
+        self.source: str | None = None
         self.asked: list[tuple[str, frozenset[Target]]] = []
         self.servers: list[asyncio.Server] = []
         self.address: Target = ("", 0)
 
-    def choose(self, client: str, tried: frozenset[Target]) -> Target | None:
+    def choose(self, client: str, tried: frozenset[Target]) -> tuple[Target, str | None] | None:
         self.asked.append((client, tried))
-        return next((target for target in self.targets if target not in tried), None)
+        return next(((target, self.source) for target in self.targets if target not in tried), None)
 
     async def backend(self, handler: Handler) -> Target:
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
@@ -106,6 +107,18 @@ async def test_the_source_address_stays_true(pumps: Pumps) -> None:
         assert (await reader.read()).decode() == source
         writer.close()
     assert [client for client, _ in pumps.asked] == ["127.0.0.1", "127.0.0.7"]
+
+
+async def test_the_source_address_may_be_another(pumps: Pumps) -> None:
+    async def who(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(writer.get_extra_info("peername")[0].encode())
+        writer.close()
+
+    await pumps.backend(who)
+    pumps.source = "127.101.80.1"
+    reader, writer = await pumps.connect("127.0.0.7")
+    assert (await reader.read()).decode() == "127.101.80.1"
+    writer.close()
 
 
 async def test_an_endpoint_that_refuses_is_passed_over(pumps: Pumps) -> None:
