@@ -23,6 +23,15 @@ _FIRST_STATUS: dict[str, Json] = {
     "Ingress": {"loadBalancer": {}},
     "ReplicaSet": {"replicas": 0},
     "StatefulSet": {"replicas": 0},
+    "PersistentVolume": {"phase": "Pending"},
+    "PersistentVolumeClaim": {"phase": "Pending"},
+    "Job": {},
+    "DaemonSet": {
+        "currentNumberScheduled": 0,
+        "desiredNumberScheduled": 0,
+        "numberMisscheduled": 0,
+        "numberReady": 0,
+    },
     "HorizontalPodAutoscaler": {"currentReplicas": 0, "desiredReplicas": 0},
     "PodDisruptionBudget": {"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0},
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from mesh.api.defaults_more import default_claim, default_class, default_daemon_set, default_job, default_volume
 from mesh.api.defaults_other import default_autoscaler, default_definition, default_secret
 from mesh.api.defaults_pod import default_pod, default_template
 from mesh.api.scheme import Kind
@@ -185,4 +186,9 @@ _BY_KIND: dict[str, Callable[[Json, str], None]] = {
     "Secret": default_secret,
     "HorizontalPodAutoscaler": default_autoscaler,
     "CustomResourceDefinition": default_definition,
+    "PersistentVolume": default_volume,
+    "PersistentVolumeClaim": default_claim,
+    "StorageClass": default_class,
+    "DaemonSet": default_daemon_set,
+    "Job": default_job,
 }

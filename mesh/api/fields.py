@@ -9,7 +9,6 @@ from mesh.api.scheme import Kind
 
 Json = dict[str, Any]
 _MOST_WARNINGS = 20
-_KEEP_CLAIMS = {"whenDeleted": "Retain", "whenScaled": "Retain"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def _look(value: Any, type_name: str, path: str, unknown: list[str], idle: list[
             unknown.append(_join(path, key))
         elif not known[1]:
             # Empty values and defaults say nothing: clients send them back with a whole object.
-            if item not in (None, {}, [], "", False, _KEEP_CLAIMS, "Filesystem"):
+            if item not in (None, {}, [], "", False):
                 idle.append(_join(path, key))
         elif known[0]:
             _look(item, known[0], _join(path, key), unknown, idle)

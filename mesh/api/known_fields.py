@@ -67,9 +67,9 @@ _TEXT = {
     "ReplicaSetSpec": "replicas minReadySeconds selector:LabelSelector template:PodTemplateSpec",
     "StatefulSetSpec": "replicas selector:LabelSelector template:PodTemplateSpec serviceName podManagementPolicy "
     "updateStrategy:StatefulSetUpdateStrategy volumeClaimTemplates:PersistentVolumeClaim revisionHistoryLimit "
-    "minReadySeconds persistentVolumeClaimRetentionPolicy! ordinals",
+    "minReadySeconds persistentVolumeClaimRetentionPolicy ordinals",
     "StatefulSetUpdateStrategy": "type rollingUpdate:RollingUpdateStatefulSet",
-    "RollingUpdateStatefulSet": "partition maxUnavailable!",
+    "RollingUpdateStatefulSet": "partition maxUnavailable",
     "OldDaemonSetSpec": "selector:LabelSelector template:PodTemplateSpec updateStrategy:DaemonSetUpdateStrategy "
     "minReadySeconds revisionHistoryLimit templateGeneration!",
     "DaemonSetSpec": "selector:LabelSelector template:PodTemplateSpec updateStrategy:DaemonSetUpdateStrategy "
@@ -77,10 +77,10 @@ _TEXT = {
     "DaemonSetUpdateStrategy": "type rollingUpdate:RollingUpdateDaemonSet",
     "RollingUpdateDaemonSet": "maxUnavailable maxSurge",
     "JobSpec": "parallelism completions backoffLimit activeDeadlineSeconds ttlSecondsAfterFinished completionMode "
-    "suspend selector:LabelSelector manualSelector template:PodTemplateSpec podReplacementPolicy backoffLimitPerIndex! "
-    "maxFailedIndexes! podFailurePolicy! successPolicy! managedBy!",
+    "suspend selector:LabelSelector manualSelector template:PodTemplateSpec podReplacementPolicy backoffLimitPerIndex "
+    "maxFailedIndexes podFailurePolicy successPolicy managedBy",
     "PersistentVolumeSpec": "capacity accessModes persistentVolumeReclaimPolicy storageClassName "
-    "claimRef:ObjectReference volumeMode! mountOptions! nodeAffinity:VolumeNodeAffinity hostPath:HostPathVolume "
+    "claimRef:ObjectReference volumeMode mountOptions! nodeAffinity:VolumeNodeAffinity hostPath:HostPathVolume "
     "local:LocalVolume csi:CSIVolume nfs! volumeAttributesClassName! awsElasticBlockStore! azureDisk! azureFile! "
     "cephfs! cinder! fc! flexVolume! flocker! gcePersistentDisk! glusterfs! iscsi! photonPersistentDisk! "
     "portworxVolume! quobyte! rbd! scaleIO! storageos! vsphereVolume!",
@@ -90,7 +90,7 @@ _TEXT = {
     "LocalVolume": "path fsType!",
     "CSIVolume": "driver volumeHandle readOnly fsType! volumeAttributes controllerPublishSecretRef! "
     "nodeStageSecretRef! nodePublishSecretRef! controllerExpandSecretRef! nodeExpandSecretRef!",
-    "PersistentVolumeClaimSpec": "accessModes resources:ClaimResources storageClassName volumeName volumeMode! "
+    "PersistentVolumeClaimSpec": "accessModes resources:ClaimResources storageClassName volumeName volumeMode "
     "selector:LabelSelector dataSource! dataSourceRef! volumeAttributesClassName!",
     "ClaimResources": "requests limits",
     "IngressClassSpec": "controller parameters!",

@@ -12,8 +12,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from mesh.api.errors import Cause, invalid, required
 from mesh.api.known_fields import TYPES, type_of
-from mesh.api.meta import IntOrString, LabelSelector, Model
+from mesh.api.meta import IntOrString, LabelSelector, Model, ObjectReference
 from mesh.api.scheme import Kind
+from mesh.api.storage import PersistentVolumeClaimSpec
 
 Json = dict[str, Any]
 _REQUIRED, _PREFERRED = (
@@ -155,7 +156,37 @@ class ClaimMeta(Model):
 
 class ClaimTemplate(Model):
     metadata: ClaimMeta
-    spec: Json | None = None
+    spec: PersistentVolumeClaimSpec = Field(default_factory=PersistentVolumeClaimSpec)
+
+
+class RollingUpdateDaemonSet(Model):
+    max_unavailable: IntOrString | None = None
+    max_surge: IntOrString | None = None
+
+
+class DaemonSetUpdateStrategy(Model):
+    type: str | None = None
+    rolling_update: RollingUpdateDaemonSet | None = None
+
+
+class VolumeNodeAffinity(Model):
+    required: NodeSelector | None = None
+
+
+class HostPathVolume(Model):
+    path: str
+    type: str | None = None
+
+
+class LocalVolume(Model):
+    path: str
+
+
+class CsiVolume(Model):
+    driver: str
+    volume_handle: str
+    read_only: bool | None = None
+    volume_attributes: dict[str, str] | None = None
 
 
 _PARTS: dict[tuple[str, str], Any] = {
@@ -174,6 +205,13 @@ _PARTS: dict[tuple[str, str], Any] = {
     ("StatefulSetSpec", "updateStrategy"): StatefulSetUpdateStrategy,
     ("StatefulSetSpec", "ordinals"): Ordinals,
     ("StatefulSetSpec", "volumeClaimTemplates"): list[ClaimTemplate],
+    ("DaemonSetSpec", "updateStrategy"): DaemonSetUpdateStrategy,
+    ("PersistentVolumeSpec", "nodeAffinity"): VolumeNodeAffinity,
+    ("PersistentVolumeSpec", "hostPath"): HostPathVolume,
+    ("PersistentVolumeSpec", "local"): LocalVolume,
+    ("PersistentVolumeSpec", "csi"): CsiVolume,
+    ("PersistentVolumeSpec", "claimRef"): ObjectReference,
+    ("PersistentVolumeClaimSpec", "resources"): Resources,
 }
 
 

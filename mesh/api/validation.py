@@ -15,13 +15,23 @@ from mesh.api.meta import Object
 from mesh.api.parts import causes_of, part_causes
 from mesh.api.scheme import Kind
 from mesh.api.traffic import RouteRule, RouteRuleStatus
+from mesh.api.validation_batch import daemon_set_causes, daemon_set_update_causes, job_causes, job_update_causes
 from mesh.api.validation_config import config_map_causes, config_update_causes, quota_causes, secret_causes
+from mesh.api.validation_destination import destination_causes
 from mesh.api.validation_extensions import definition_causes, definition_update_causes
-from mesh.api.validation_ingress import ingress_causes
+from mesh.api.validation_ingress import ingress_causes, ingress_class_causes, ingress_class_update_causes
 from mesh.api.validation_meta import meta_causes
 from mesh.api.validation_pod import pod_causes, pod_update_causes
 from mesh.api.validation_policy import autoscaler_causes, budget_causes
 from mesh.api.validation_services import service_causes, service_update_causes
+from mesh.api.validation_storage import (
+    claim_causes,
+    claim_update_causes,
+    class_causes,
+    class_update_causes,
+    volume_causes,
+    volume_update_causes,
+)
 from mesh.api.validation_workloads import (
     revision_causes,
     revision_update_causes,
@@ -119,6 +129,13 @@ _RULES: dict[str, Callable[[Json], list[Cause]]] = {
     "HorizontalPodAutoscaler": autoscaler_causes,
     "CustomResourceDefinition": definition_causes,
     "RouteRule": _routerule,
+    "DestinationRule": destination_causes,
+    "PersistentVolume": volume_causes,
+    "PersistentVolumeClaim": claim_causes,
+    "StorageClass": class_causes,
+    "DaemonSet": daemon_set_causes,
+    "Job": job_causes,
+    "IngressClass": ingress_class_causes,
 }
 _UPDATE_RULES: dict[str, Callable[[Json, Json], list[Cause]]] = {
     "Pod": pod_update_causes,
@@ -130,4 +147,10 @@ _UPDATE_RULES: dict[str, Callable[[Json, Json], list[Cause]]] = {
     "ConfigMap": config_update_causes,
     "Secret": config_update_causes,
     "CustomResourceDefinition": definition_update_causes,
+    "PersistentVolume": volume_update_causes,
+    "PersistentVolumeClaim": claim_update_causes,
+    "StorageClass": class_update_causes,
+    "DaemonSet": daemon_set_update_causes,
+    "Job": job_update_causes,
+    "IngressClass": ingress_class_update_causes,
 }

@@ -1,4 +1,4 @@
-"""What is wrong with an Ingress?"""
+"""What is wrong with an Ingress or an IngressClass?"""
 
 import ipaddress
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from mesh.api.validation_names import dns_label_1035, dns_subdomain, port_name, 
 
 Json = dict[str, Any]
 _PATH_TYPES = ["Exact", "ImplementationSpecific", "Prefix"]
+_LONGEST_CONTROLLER = 250
 _NEVER_IN_PATHS = ("//", "/./", "/../", "%2f", "%2F")
 
 
@@ -16,6 +17,28 @@ def ingress_causes(ingress: Json) -> list[Cause]:
     """Everything wrong with an Ingress in its home version."""
     spec = ingress.get("spec")
     return list(_spec(spec)) if isinstance(spec, dict) else []
+
+
+def ingress_class_causes(cls: Json) -> list[Cause]:
+    """Everything wrong with an IngressClass."""
+    spec = cls.get("spec")
+    controller = spec.get("controller") if isinstance(spec, dict) else None
+    if not controller:
+        return [required("spec.controller", "the name of what serves the class, such as example.com/ingress")]
+    if not isinstance(controller, str):
+        return []  # its shape is judged elsewhere
+    if len(controller) > _LONGEST_CONTROLLER:
+        return [invalid("spec.controller", controller, f"must be no more than {_LONGEST_CONTROLLER} characters")]
+    domain, slash, path = controller.partition("/")
+    if not slash or not path or dns_subdomain(domain):
+        return [invalid("spec.controller", controller, "must be a domain-prefixed path (such as acme.io/foo)")]
+    return []
+
+
+def ingress_class_update_causes(cls: Json, old: Json) -> list[Cause]:
+    """The controller stays."""
+    now, before = ((obj.get("spec") or {}).get("controller") for obj in (cls, old))
+    return [] if now == before else [invalid("spec.controller", now or "", "field is immutable")]
 
 
 def _spec(spec: Json) -> Iterator[Cause]:

@@ -34,8 +34,8 @@ def pod_causes(pod: Json) -> list[Cause]:
     return pod_spec_causes(pod.get("spec"), "spec")
 
 
-def template_causes(template: Any, path: str, claims: Any = None) -> list[Cause]:
-    """Everything wrong with a workload's template: its pods must be restarted always.
+def template_causes(template: Any, path: str, claims: Any = None, ends: bool = False) -> list[Cause]:
+    """Everything wrong with a workload's template: its pods must be restarted always, unless the workload ends.
 
     claims: a StatefulSet's volumeClaimTemplates; each is a volume of every pod.
     """
@@ -45,7 +45,7 @@ def template_causes(template: Any, path: str, claims: Any = None) -> list[Cause]
     found = label_causes(meta.get("labels"), f"{path}.metadata.labels") if isinstance(meta, dict) else []
     names = {str((claim.get("metadata") or {}).get("name")) for claim in _items(claims)}
     found += pod_spec_causes(spec, f"{path}.spec", names)
-    if isinstance(spec, dict) and spec.get("restartPolicy") in ("OnFailure", "Never"):
+    if not ends and isinstance(spec, dict) and spec.get("restartPolicy") in ("OnFailure", "Never"):
         found.append(not_supported(f"{path}.spec.restartPolicy", spec["restartPolicy"], ["Always"]))
     return found
 

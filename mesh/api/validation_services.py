@@ -12,14 +12,17 @@ Json = dict[str, Any]
 NODE_PORTS = range(30000, 32768)
 _TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
 _AFFINITY = ["ClientIP", "None"]
-_PROTOCOLS = ["SCTP", "TCP", "UDP"]
+# A cluster also forwards UDP and SCTP. Nothing here does, except the DNS server for its own Service.
+_PROTOCOLS = ["TCP"]
+_OVER_UDP = ("kube-system", "kube-dns")
 _LONGEST_AFFINITY_S = 86400
 
 
 def service_causes(service: Json) -> list[Cause]:
     """Everything wrong with a Service."""
-    spec = service.get("spec")
-    return list(_spec(spec)) if isinstance(spec, dict) else []
+    spec, meta = service.get("spec"), service["metadata"]
+    protocols = [*_PROTOCOLS, "UDP"] if (meta.get("namespace"), meta.get("name")) == _OVER_UDP else _PROTOCOLS
+    return list(_spec(spec, protocols)) if isinstance(spec, dict) else []
 
 
 def service_update_causes(service: Json, old: Json) -> list[Cause]:
@@ -33,7 +36,7 @@ def service_update_causes(service: Json, old: Json) -> list[Cause]:
     return []
 
 
-def _spec(spec: Json) -> Iterator[Cause]:
+def _spec(spec: Json, protocols: list[str]) -> Iterator[Cause]:
     kind, address = spec.get("type"), spec.get("clusterIP")
     if isinstance(kind, str) and kind not in _TYPES:
         yield not_supported("spec.type", kind, _TYPES)
@@ -41,7 +44,7 @@ def _spec(spec: Json) -> Iterator[Cause]:
     if isinstance(ports, list) or ports is None:
         if not ports and kind != "ExternalName" and address != "None":
             yield required("spec.ports")
-        yield from _ports([port for port in ports or () if isinstance(port, dict)], str(kind))
+        yield from _ports([port for port in ports or () if isinstance(port, dict)], str(kind), protocols)
     yield from label_causes(spec.get("selector"), "spec.selector")
     if kind == "ExternalName":
         yield from _external_name(spec)
@@ -73,7 +76,7 @@ def _external_name(spec: Json) -> Iterator[Cause]:
         yield forbidden("spec.clusterIP", "may not be set for ExternalName services")
 
 
-def _ports(ports: list[Json], kind: str) -> Iterator[Cause]:
+def _ports(ports: list[Json], kind: str, protocols: list[str]) -> Iterator[Cause]:
     names: set[str] = set()
     numbers: set[tuple[Any, Any]] = set()
     for index, port in enumerate(ports):
@@ -95,8 +98,10 @@ def _ports(ports: list[Json], kind: str) -> Iterator[Cause]:
             numbers.add(same)
         if "targetPort" in port and port["targetPort"] != number:
             yield from port_reference(f"{path}.targetPort", port["targetPort"])
-        if port.get("protocol") not in _PROTOCOLS:
-            yield not_supported(f"{path}.protocol", port.get("protocol"), _PROTOCOLS)
+        if port.get("protocol") in ("UDP", "SCTP") and port["protocol"] not in protocols:
+            yield invalid(f"{path}.protocol", port["protocol"], "is not served here; only TCP is")
+        elif port.get("protocol") not in protocols:
+            yield not_supported(f"{path}.protocol", port.get("protocol"), protocols)
         node_port = port.get("nodePort")
         if isinstance(node_port, int) and node_port:
             if kind not in ("NodePort", "LoadBalancer"):

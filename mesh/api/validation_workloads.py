@@ -7,13 +7,15 @@ from mesh.api.errors import Cause, forbidden, invalid, not_supported, required
 from mesh.api.meta import LabelSelector
 from mesh.api.selectors import from_model
 from mesh.api.validation_meta import selector_causes
-from mesh.api.validation_names import int_or_percent, not_negative
+from mesh.api.validation_names import dns_label, int_or_percent, not_negative
 from mesh.api.validation_pod import template_causes
+from mesh.api.validation_storage import claim_spec_causes
 
 Json = dict[str, Any]
 _STRATEGIES = ["Recreate", "RollingUpdate"]
 _SET_STRATEGIES = ["OnDelete", "RollingUpdate"]
 _POLICIES = ["OrderedReady", "Parallel"]
+_RETENTION = ["Delete", "Retain"]
 # What a StatefulSet may change after it was made.
 _SET_CHANGEABLE = (
     "replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
@@ -26,7 +28,7 @@ def workload_causes(workload: Json) -> list[Cause]:
     spec = workload.get("spec")
     if not isinstance(spec, dict):
         return []
-    found = list(_selector(spec))
+    found = list(selector_and_labels(spec))
     found += not_negative(spec, "spec", "replicas", "minReadySeconds", "revisionHistoryLimit")
     found += template_causes(spec.get("template"), "spec.template", spec.get("volumeClaimTemplates"))
     if workload["kind"] == "Deployment":
@@ -66,7 +68,8 @@ def revision_update_causes(revision: Json, old: Json) -> list[Cause]:
     return [invalid("data", "", "field is immutable")]
 
 
-def _selector(spec: Json) -> Iterator[Cause]:
+def selector_and_labels(spec: Json) -> Iterator[Cause]:
+    """A workload has a selector, and its template the labels that it asks for."""
     selector = spec.get("selector")
     if not selector:
         yield required("spec.selector")
@@ -116,13 +119,33 @@ def _stateful_set(spec: Json) -> Iterator[Cause]:
     policy, strategy = spec.get("podManagementPolicy"), spec.get("updateStrategy")
     if isinstance(policy, str) and policy not in _POLICIES:
         yield not_supported("spec.podManagementPolicy", policy, _POLICIES)
+    keep = spec.get("persistentVolumeClaimRetentionPolicy")
+    for name, value in keep.items() if isinstance(keep, dict) else ():
+        if isinstance(value, str) and value not in _RETENTION:
+            yield not_supported(f"spec.persistentVolumeClaimRetentionPolicy.{name}", value, _RETENTION)
+    claims = spec.get("volumeClaimTemplates")
+    for index, claim in enumerate(claims if isinstance(claims, list) else ()):
+        if isinstance(claim, dict):
+            yield from _claim_template(claim, f"spec.volumeClaimTemplates[{index}]")
     if not isinstance(strategy, dict):
         return
     kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
     if isinstance(kind, str) and kind not in _SET_STRATEGIES:
         yield not_supported("spec.updateStrategy.type", kind, _SET_STRATEGIES)
     if isinstance(rolling, dict):
-        yield from not_negative(rolling, "spec.updateStrategy.rollingUpdate", "partition")
+        path = "spec.updateStrategy.rollingUpdate"
+        yield from not_negative(rolling, path, "partition")
+        yield from int_or_percent(f"{path}.maxUnavailable", rolling.get("maxUnavailable"))
+        if rolling.get("maxUnavailable") in (0, "0%"):
+            yield invalid(f"{path}.maxUnavailable", rolling["maxUnavailable"], "cannot be 0")
+
+
+def _claim_template(claim: Json, path: str) -> Iterator[Cause]:
+    meta = claim.get("metadata")
+    name = meta.get("name") if isinstance(meta, dict) else None
+    if isinstance(name, str) and (wrong := dns_label(name)):
+        yield invalid(f"{path}.metadata.name", name, wrong)
+    yield from claim_spec_causes(claim.get("spec"), f"{path}.spec")
 
 
 def _zero(value: Any) -> bool:

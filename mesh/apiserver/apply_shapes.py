@@ -72,6 +72,17 @@ _BY_KIND = {
     "Deployment": _WORKLOAD,
     "ReplicaSet": _WORKLOAD,
     "StatefulSet": _WORKLOAD,
+    "DaemonSet": _WORKLOAD,
+    "Job": _WORKLOAD,
+    "PersistentVolume": Ownable(
+        fields={
+            "metadata": _META,
+            "spec": Ownable(fields={"claimRef": _WHOLE, "nodeAffinity": Ownable(fields={"required": _WHOLE})}),
+        }
+    ),
+    "PersistentVolumeClaim": Ownable(
+        fields={"metadata": _META, "spec": Ownable(fields={"selector": _WHOLE}), "status": _CONDITIONS}
+    ),
     "Service": Ownable(
         fields={
             "metadata": _META,

@@ -60,6 +60,9 @@ _BY_KIND = {
     "Deployment": _WORKLOAD,
     "ReplicaSet": _WORKLOAD,
     "StatefulSet": _WORKLOAD,
+    "DaemonSet": _WORKLOAD,
+    "Job": _WORKLOAD,
+    "PersistentVolumeClaim": Shape(fields={"metadata": _META, "status": _CONDITIONS}),
     "Service": Shape(
         fields={"metadata": _META, "spec": Shape(fields={"ports": Shape(key="port")}), "status": _CONDITIONS}
     ),

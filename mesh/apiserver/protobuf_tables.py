@@ -36,6 +36,37 @@ _TEXT = {
     "9:progressDeadlineSeconds:int*",
     "DeploymentStrategy": "1:type 2:rollingUpdate:RollingUpdateDeployment",
     "RollingUpdateDeployment": "1:maxUnavailable:Number* 2:maxSurge:Number*",
+    "Job": "1:metadata:ObjectMeta 2:spec:JobSpec 3:status:skip",
+    "JobSpec": "1:parallelism:int* 2:completions:int* 3:activeDeadlineSeconds:int* 4:selector:LabelSelector "
+    "5:manualSelector:bool* 6:template:PodTemplateSpec 7:backoffLimit:int* 8:ttlSecondsAfterFinished:int* "
+    "9:completionMode 10:suspend:bool* 12:backoffLimitPerIndex:int* 13:maxFailedIndexes:int* 14:podReplacementPolicy "
+    "15:managedBy",
+    "StatefulSet": "1:metadata:ObjectMeta 2:spec:StatefulSetSpec 3:status:skip",
+    "StatefulSetSpec": "1:replicas:int* 2:selector:LabelSelector 3:template:PodTemplateSpec "
+    "4:volumeClaimTemplates:PersistentVolumeClaim[] 5:serviceName 6:podManagementPolicy "
+    "7:updateStrategy:SetUpdateStrategy 8:revisionHistoryLimit:int* 9:minReadySeconds:int "
+    "10:persistentVolumeClaimRetentionPolicy:RetentionPolicy 11:ordinals:Ordinals",
+    "SetUpdateStrategy": "1:type 2:rollingUpdate:RollingUpdateStatefulSet",
+    "RollingUpdateStatefulSet": "1:partition:int* 2:maxUnavailable:Number*",
+    "RetentionPolicy": "1:whenDeleted 2:whenScaled",
+    "Ordinals": "1:start:int",
+    "DaemonSet": "1:metadata:ObjectMeta 2:spec:DaemonSetSpec 3:status:skip",
+    "DaemonSetSpec": "1:selector:LabelSelector 2:template:PodTemplateSpec 3:updateStrategy:DaemonUpdateStrategy "
+    "4:minReadySeconds:int 6:revisionHistoryLimit:int*",
+    "DaemonUpdateStrategy": "1:type 2:rollingUpdate:RollingUpdateDeployment",
+    "PersistentVolumeClaim": "1:metadata:ObjectMeta 2:spec:ClaimSpec 3:status:skip",
+    "ClaimSpec": "1:accessModes:text[] 2:resources:ClaimResources 3:volumeName 4:selector:LabelSelector "
+    "5:storageClassName:text* 6:volumeMode",
+    "ClaimResources": "1:limits:amounts 2:requests:amounts",
+    "PersistentVolume": "1:metadata:ObjectMeta 2:spec:VolumeSpec 3:status:skip",
+    "VolumeSpec": "1:capacity:amounts 2:persistentVolumeSource:VolumeSource^ 3:accessModes:text[] "
+    "4:claimRef:ObjectReference 5:persistentVolumeReclaimPolicy 6:storageClassName 7:mountOptions:text[] 8:volumeMode",
+    "VolumeSource": "3:hostPath:HostPathSource",
+    "HostPathSource": "1:path 2:type",
+    "StorageClass": "1:metadata:ObjectMeta 2:provisioner 3:parameters:map 4:reclaimPolicy 5:mountOptions:text[] "
+    "6:allowVolumeExpansion:bool* 7:volumeBindingMode",
+    "IngressClass": "1:metadata:ObjectMeta 2:spec:IngressClassSpec",
+    "IngressClassSpec": "1:controller",
     "PodTemplateSpec": "1:metadata:ObjectMeta 2:spec:PodSpec",
     "PodSpec": "2:containers:Container[] 3:restartPolicy 4:terminationGracePeriodSeconds:int* 6:dnsPolicy "
     "7:nodeSelector:map 8:serviceAccountName 9:serviceAccount 10:nodeName 11:hostNetwork:bool 16:hostname "
@@ -96,6 +127,13 @@ _TEXT = {
 WHOLE = {
     ("v1", "Namespace"): "Namespace",
     ("apps/v1", "Deployment"): "Deployment",
+    ("apps/v1", "StatefulSet"): "StatefulSet",
+    ("apps/v1", "DaemonSet"): "DaemonSet",
+    ("batch/v1", "Job"): "Job",
+    ("v1", "PersistentVolume"): "PersistentVolume",
+    ("v1", "PersistentVolumeClaim"): "PersistentVolumeClaim",
+    ("storage.k8s.io/v1", "StorageClass"): "StorageClass",
+    ("networking.k8s.io/v1", "IngressClass"): "IngressClass",
     ("v1", "Service"): "Service",
     ("networking.k8s.io/v1", "Ingress"): "Ingress",
     ("v1", "ConfigMap"): "ConfigMap",

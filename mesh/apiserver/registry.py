@@ -15,7 +15,7 @@ from mesh.api.deletion import DeleteOptions
 from mesh.api.errors import AlreadyExists, BadRequest, Conflict, Expired, Forbidden, NotFound
 from mesh.api.extensions import accepted_status
 from mesh.api.scheme import Kind
-from mesh.apiserver import apply, eviction
+from mesh.apiserver import apply, eviction, plugins
 from mesh.apiserver.apply_owners import OWN_WRITER, Managed, Writer, tracked
 from mesh.apiserver.defined import Defined
 from mesh.apiserver.watch import Scope, Watcher
@@ -100,6 +100,7 @@ class Registry:
         validation.refuse_if(kind, obj, shape, validation.needs_shape(shape))
         admission.prepare_create(kind, obj, rfc3339(self.clock.wall()), self.rng)
         defaults.apply(kind, obj, api_version or kind.api_version)
+        plugins.on_create(kind, obj, self._stored)
         validation.refuse_if(kind, obj, validation.all_causes(kind, obj, None, shape))
         self._check_namespace(kind, obj["metadata"].get("namespace") or "")
         if managed is not None:
@@ -145,6 +146,7 @@ class Registry:
             return old_record
         admission.check_binding(kind, obj, old)
         validation.refuse_if(kind, obj, validation.all_causes(kind, obj, old, shape))
+        plugins.on_update(kind, obj, old, self._stored)
         admission.count_generation(kind, obj, old)
         return self._write(kind, obj, old_record, dry_run)
 
@@ -233,6 +235,10 @@ class Registry:
         if marked == old:
             return old_record, False
         return self._write(kind, marked, old_record, False), False
+
+    def _stored(self, resource: str) -> Iterable[Json]:
+        """All objects of a resource, for those who judge one by others."""
+        return (found.load() for found in self.store.list(resource))
 
     def _write(self, kind: Kind, obj: Json, old: Record, dry_run: bool) -> Record:
         """Store a new version, or remove the object when nothing keeps it any more."""

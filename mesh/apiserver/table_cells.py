@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.api.scheme import Kind
-from mesh.apiserver import table_more
+from mesh.apiserver import table_more, table_storage
 from mesh.apiserver.scale import selector_text
 from mesh.apiserver.table_pod import age, ago, pod_cells
 
@@ -89,6 +89,14 @@ def _replica_set(obj: Json, wall_s: float) -> list[Any]:
 def _stateful_set(obj: Json, wall_s: float) -> list[Any]:
     ready = f"{_status(obj).get('readyReplicas', 0)}/{_spec(obj).get('replicas', 0)}"
     return [obj["metadata"]["name"], ready, age(obj, wall_s), *_containers(obj)]
+
+
+def _daemon_set(obj: Json, wall_s: float) -> list[Any]:
+    return [*table_storage.daemon_set(obj, wall_s), *_containers(obj), _selector(obj)]
+
+
+def _job(obj: Json, wall_s: float) -> list[Any]:
+    return [*table_storage.job(obj, wall_s), *_containers(obj), _selector(obj)]
 
 
 def _revision(obj: Json, wall_s: float) -> list[Any]:
@@ -198,6 +206,28 @@ CELLS: dict[str, tuple[tuple[Column, ...], Cells]] = {
     "Deployment": (_columns(f"Name; Ready; Up-to-date; Available; Age; {_WORKLOAD}"), _deployment),
     "ReplicaSet": (_columns(f"Name; Desired#; Current#; Ready#; Age; {_WORKLOAD}"), _replica_set),
     "StatefulSet": (_columns("Name; Ready; Age; Containers+; Images+"), _stateful_set),
+    "DaemonSet": (
+        _columns(f"Name; Desired#; Current#; Ready#; Up-to-date#; Available#; Node Selector; Age; {_WORKLOAD}"),
+        _daemon_set,
+    ),
+    "Job": (_columns(f"Name; Status; Completions; Duration; Age; {_WORKLOAD}"), _job),
+    "PersistentVolume": (
+        _columns(
+            "Name; Capacity; Access Modes; Reclaim Policy; Status; Claim; StorageClass; VolumeAttributesClass; Reason; "
+            "Age; VolumeMode+"
+        ),
+        table_storage.volume,
+    ),
+    "PersistentVolumeClaim": (
+        _columns("Name; Status; Volume; Capacity; Access Modes; StorageClass; VolumeAttributesClass; Age; VolumeMode+"),
+        table_storage.claim,
+    ),
+    "StorageClass": (
+        _columns("Name; Provisioner; ReclaimPolicy; VolumeBindingMode; AllowVolumeExpansion; Age"),
+        table_storage.storage_class,
+    ),
+    "IngressClass": (_columns("Name; Controller; Parameters; Age"), table_storage.ingress_class),
+    "DestinationRule": (_columns("Name; Host; Age"), table_storage.destination_rule),
     "ControllerRevision": (_columns("Name; Controller; Revision; Age"), _revision),
     "Service": (_columns("Name; Type; Cluster-IP; External-IP; Port(s); Age; Selector+"), _service),
     "Endpoints": (_columns("Name; Endpoints; Age"), _endpoints),

@@ -68,7 +68,7 @@ def test_aggregated(version: str) -> None:
         *(name for name in discovery.served() if name), "authorization.k8s.io",
     ]  # fmt: skip
     apps = next(group for group in rest["items"] if group["metadata"]["name"] == "apps")
-    deployments = apps["versions"][0]["resources"][0]
+    deployments = apps["versions"][0]["resources"][1]
     assert deployments["resource"] == "deployments"
     assert deployments["shortNames"] == ["deploy"]
     parts = {part["subresource"]: part for part in deployments["subresources"]}

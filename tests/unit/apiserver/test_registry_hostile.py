@@ -48,6 +48,7 @@ META = {
     "finalizers": ["a/b"],
     "ownerReferences": [{"apiVersion": "v1", "kind": "K", "name": "n", "uid": "u"}],
 }
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "volumeMode": "Filesystem"}
 SELECTOR = {"matchLabels": {"app": "x"}, "matchExpressions": [{"key": "app", "operator": "In", "values": ["x"]}]}
 SPECS: dict[str, dict[str, Any]] = {
     "Pod": {"spec": POD},
@@ -62,7 +63,47 @@ SPECS: dict[str, dict[str, Any]] = {
             "serviceName": "s",
             "ordinals": {"start": 1},
             "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}},
-            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {}}],
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": CLAIM}],
+        }
+    },
+    "DaemonSet": {
+        "spec": {
+            "selector": SELECTOR,
+            "template": TEMPLATE,
+            "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "50%"}},
+        }
+    },
+    "Job": {
+        "spec": {
+            "completions": 3,
+            "parallelism": 2,
+            "completionMode": "Indexed",
+            "template": {"metadata": {"labels": {"app": "x"}}, "spec": {**POD, "restartPolicy": "Never"}},
+        }
+    },
+    "PersistentVolumeClaim": {"spec": CLAIM},
+    "PersistentVolume": {
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "standard",
+            "claimRef": {"namespace": "default", "name": "x"},
+            "hostPath": {"path": "/data"},
+            "nodeAffinity": {
+                "required": {"nodeSelectorTerms": [{"matchFields": [{"key": "a", "operator": "Exists"}]}]}
+            },
+        }
+    },
+    "StorageClass": {"provisioner": "example.com/disk", "parameters": {"a": "b"}, "allowVolumeExpansion": True},
+    "IngressClass": {"spec": {"controller": "example.com/ingress"}},
+    "DestinationRule": {
+        "spec": {
+            "host": "my-app",
+            "trafficPolicy": {
+                "loadBalancer": {
+                    "consistentHash": {"httpCookie": {"name": "user", "ttl": "0s"}, "maglev": {"tableSize": 65537}}
+                }
+            },
         }
     },
     "ControllerRevision": {"data": {"spec": {"template": TEMPLATE}}, "revision": 1},
