@@ -6,21 +6,27 @@ object may have been stored by another version), then whether the proxy's own co
 
 from dataclasses import dataclass
 
+from mesh.api.destination import DestinationRule
 from mesh.api.errors import Cause
 from mesh.api.meta import Object
 from mesh.api.scheme import encode
 from mesh.api.services import Ingress
 from mesh.api.traffic import RouteRule
+from mesh.api.validation_destination import destination_causes
 from mesh.api.validation_routerule import causes
 from mesh.discovery.compiled import Compiled
 from mesh.routing.errors import Refused
 from mesh.translate import gateway, outbound
-from mesh.translate.routerule import rule_route
+from mesh.translate.clusters import cluster
+from mesh.translate.destination import destination_view
+from mesh.translate.routerule import default_route, rule_route
 from mesh.translate.snapshot import Snapshot, build
+from mesh.translate.targets import Target
 from mesh.translate.views import PortView, rule_view
 
 _ANY_PORT = PortView(name="http", number=80, http=True, target=80)
 _NOTHING = build(())
+_ANYWHERE = Target("anywhere", 80)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ def problem_of(obj: Object, compiled: Compiled) -> Problem | None:
         found = _rule(obj, compiled)
     elif isinstance(obj, Ingress):
         found = _ingress(obj, compiled)
+    elif isinstance(obj, DestinationRule):
+        found = destination_causes(encode(obj)) or _destination(obj, compiled)
     return Problem(obj, tuple(found)) if found else None
 
 
@@ -56,6 +64,16 @@ def _rule(rule: RouteRule, compiled: Compiled) -> list[Cause]:
 def _ingress(ingress: Ingress, compiled: Compiled) -> list[Cause]:
     alone: Snapshot = build([ingress])
     return _compiles(compiled, gateway.route_configuration(alone).virtual_hosts)
+
+
+def _destination(rule: DestinationRule, compiled: Compiled) -> list[Cause]:
+    view = destination_view(rule, _NOTHING.domain)
+    host = outbound.virtual_host("check", ["*"], [default_route(_ANYWHERE, spread=(view,))])
+    try:
+        compiled.cluster(cluster(_ANYWHERE, None, view))
+    except Refused as refused:
+        return [Cause("spec", f"the proxy can not execute what it means ({refused})")]
+    return _compiles(compiled, [host])
 
 
 def _compiles(compiled: Compiled, hosts: list[object]) -> list[Cause]:

@@ -39,6 +39,7 @@ class Configuration:
         self._targets: tuple[Target, ...] = ()
         self._tables: dict[outbound.CallerClass, RouteTable] = {}
         self._gateway: RouteTable | None = None
+        self._clusters_of: dict[str, Mapping[bytes, ClusterSpec]] = {}
         self._listed: tuple[object, ...] = ()
         self._swept = True
         self.compiled = Compiled()
@@ -48,7 +49,7 @@ class Configuration:
         self.kinship: object = object()
         """The same object while no pod can have come to belong to other services, whatever else changed."""
         self.clusters: Mapping[bytes, ClusterSpec] = {}
-        """Every outbound cluster; the same object until one of them changes."""
+        """Every outbound cluster, as most callers see it; the same object until one of them changes."""
         self.endpoints: Mapping[bytes, Endpoints] = {}
         """The addresses of each; the same object until one of them changes."""
 
@@ -80,11 +81,12 @@ class Configuration:
             self.kinship, self._listed = object(), listed
         if not same_routes:
             self._tables, self._gateway, self._targets, self._swept = {}, None, wanted, False
+            self._clusters_of = {}
         self.clusters, self.endpoints, self.snapshot = clusters, endpoints, snapshot
         return True
 
     def _compiled_clusters(self, snapshot: Snapshot, wanted: tuple[Target, ...]) -> dict[bytes, ClusterSpec]:
-        messages = outbound.clusters(wanted, snapshot.services, self._memo)
+        messages = outbound.clusters(wanted, snapshot, self._memo)
         return {message.name.encode(): self.compiled.cluster(message) for message in messages}
 
     def _compiled_endpoints(self, snapshot: Snapshot, wanted: tuple[Target, ...]) -> dict[bytes, Endpoints]:
@@ -123,6 +125,16 @@ class Configuration:
             virtual_hosts = outbound.virtual_hosts(self.snapshot, caller, self._memo)
             table = self._tables[kind] = self.compiled.table(outbound.ROUTES, virtual_hosts)
         return table
+
+    def clusters_of(self, namespace: str) -> Mapping[bytes, ClusterSpec]:
+        """The outbound clusters as callers of a namespace see them: `clusters`, unless it has rules of its own."""
+        found = self._clusters_of.get(namespace)
+        if found is None:
+            others = outbound.differing(self._targets, self.snapshot, namespace)
+            messages = outbound.clusters(others, self.snapshot, self._memo, namespace)
+            own = {message.name.encode(): self.compiled.cluster(message) for message in messages}
+            found = self._clusters_of[namespace] = {**self.clusters, **own} if own else self.clusters
+        return found
 
     def gateway_table(self) -> RouteTable:
         """What people may call."""

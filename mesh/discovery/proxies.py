@@ -17,6 +17,7 @@ from mesh.routing.route_table import RouteTable
 from mesh.routing.spec import ClusterSpec, ListenerSpec
 from mesh.translate import gateway, outbound
 from mesh.translate.clusters import cluster, load_assignment
+from mesh.translate.destination import ROOT
 from mesh.translate.resources import Resources
 from mesh.translate.routerule import Caller
 from mesh.translate.sidecar import inbound, inbound_ports, sidecar
@@ -54,9 +55,10 @@ class _State:
         self._listeners: tuple[ListenerSpec, ...] = ()
         self._tables: Any = None
 
-    def assemble(self, own: Own, routes: str, table: RouteTable) -> Any:
+    def assemble(self, own: Own, routes: str, table: RouteTable, namespace: str) -> Any:
         configuration = self.configuration
-        parts = (own, table, configuration.clusters, configuration.endpoints)
+        clusters = configuration.clusters_of(namespace)
+        parts = (own, table, clusters, configuration.endpoints)
         if any(a is not b for a, b in zip(self._parts, parts, strict=True)):
             if own is not self._parts[0] or table is not self._parts[1]:
                 self._listeners = tuple(
@@ -64,7 +66,7 @@ class _State:
                 )
             self._tables = self._make_tables(
                 listeners=self._listeners,
-                clusters=Layered(own.clusters, configuration.clusters),
+                clusters=Layered(own.clusters, clusters),
                 endpoints=Layered(own.endpoints, configuration.endpoints),
             )
             self._parts = parts
@@ -88,7 +90,9 @@ class SidecarState(_State):
         if known is not self._seen[0] or kinship is not self._seen[1]:
             self._look_again()
             self._seen = (known, kinship)
-        return self.assemble(self._own, outbound.ROUTES, configuration.outbound_table(self._caller))
+        return self.assemble(
+            self._own, outbound.ROUTES, configuration.outbound_table(self._caller), self._pod.namespace
+        )
 
     def _look_again(self) -> None:
         """The pod, or what it belongs to, is another one: see what that means for its ports and its callees."""
@@ -123,7 +127,7 @@ class GatewayState(_State):
             )
             self._own = compile_own(self.configuration, resources)
             self._missing = missing
-        return self.assemble(self._own, gateway.ROUTES, self.configuration.gateway_table())
+        return self.assemble(self._own, gateway.ROUTES, self.configuration.gateway_table(), ROOT)
 
     def resources(self) -> Resources:
         return gateway.gateway(self.configuration.snapshot, *self._at)

@@ -1,6 +1,6 @@
 """How does a user learn that an object is not in force, or looks wrong?
 
-By a Warning event on the object, and for a RouteRule that is not in force by its condition `Accepted`, which names the
+By a Warning event on the object, and for a rule that is not in force by its condition `Accepted`, which names the
 field. One process of a mesh reports; the others only leave the object out.
 """
 
@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from mesh.api.core import Event, EventSource
+from mesh.api.destination import DestinationRule
 from mesh.api.errors import ApiError, Invalid, NotFound
 from mesh.api.meta import Condition, Object, ObjectMeta, ObjectReference
 from mesh.api.scheme import kind_of
@@ -26,11 +27,13 @@ log = logging.getLogger("mesh.discovery")
 COMPONENT = "mesh-discovery"
 ACCEPTED, REFUSED = "Accepted", "Refused"
 ATTEMPTS, PAUSE_S = 5, 0.5
+Rule = RouteRule | DestinationRule
+"""Kinds whose status says whether they are in force."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is to be written about one object: an event, the status of a RouteRule, or both."""
+    """What is to be written about one object: an event, the status of a rule, or both."""
 
     obj: Object
     event: Event | None = None
@@ -59,12 +62,12 @@ class Reporter:
         self._said[key] = said
         message = f"the last good version stays in force; {problem}"
         event = self._event(obj, REFUSED, problem.causes[0].field, message)
-        self._put(Report(obj, event, self._status(obj, problem) if isinstance(obj, RouteRule) else None))
+        self._put(Report(obj, event, self._status(obj, problem) if isinstance(obj, Rule) else None))
 
     def accepted(self, obj: Object) -> None:
         """An object is in force; worth a word only where its condition still says otherwise."""
         self._said.pop((type(obj).__name__, *obj.key), None)
-        if isinstance(obj, RouteRule) and _says_refused(obj):
+        if isinstance(obj, Rule) and _says_refused(obj):
             self._put(Report(obj, status=self._status(obj, None)))
 
     def found(self, obj: Object, finding: Finding) -> None:
@@ -85,7 +88,7 @@ class Reporter:
                 await self._try(obj, partial(self._client.create, report.event))
             if report.status is not None:
                 patch = {"status": report.status}
-                write = partial(self._client.patch, RouteRule, obj.name, patch, obj.namespace, subresource="status")
+                write = partial(self._client.patch, type(obj), obj.name, patch, obj.namespace, subresource="status")
                 await self._try(obj, write)
 
     async def _try(self, obj: Object, write: Callable[[], Awaitable[Object]]) -> None:
@@ -101,7 +104,7 @@ class Reporter:
                 await asyncio.sleep(PAUSE_S)
         log.warning("report given up object=%s/%s", *obj.key)
 
-    def _status(self, rule: RouteRule, problem: Problem | None) -> dict[str, Any]:
+    def _status(self, rule: Rule, problem: Problem | None) -> dict[str, Any]:
         """The rule's conditions with ours renewed."""
         ours = Condition(
             type=ACCEPTED,
@@ -137,9 +140,9 @@ class Reporter:
         )
 
 
-def _conditions(rule: RouteRule) -> list[Condition]:
+def _conditions(rule: Rule) -> list[Condition]:
     return (rule.status.conditions if rule.status else None) or []
 
 
-def _says_refused(rule: RouteRule) -> bool:
+def _says_refused(rule: Rule) -> bool:
     return any(condition.type == ACCEPTED and condition.status == "False" for condition in _conditions(rule))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.api.core import Pod
+from mesh.api.destination import DestinationRule
 from mesh.api.meta import Object
 from mesh.api.services import EndpointSlice, Ingress, Service
 from mesh.api.traffic import RouteRule
@@ -68,14 +69,16 @@ class ConfigSource:
         self.configuration = Configuration(domain)
         self._make_tables = make_tables
         self._reporter = reporter
-        self._rules, self._ingresses = Informer(client, RouteRule), Informer(client, Ingress)
+        self._judged: dict[str, Informer[Any]] = {
+            kind.__name__: Informer(client, kind) for kind in (RouteRule, Ingress, DestinationRule)
+        }
+        """What findings are about, by kind."""
         self._informers: list[Informer[Any]] = [
             Informer(client, Service),
             Informer(client, EndpointSlice),
             # A pod without an address concerns no proxy: most of what is written of a pod that starts is not sent here.
             Informer(client, Pod, field_selector="status.podIP!=", transform=slim_pod),
-            self._rules,
-            self._ingresses,
+            *self._judged.values(),
         ]
         self._subscriptions: dict[Subscription, None] = {}
         self._dirty = asyncio.Event()
@@ -176,8 +179,8 @@ class ConfigSource:
                 continue
             seen = snapshot
             for finding in advice.due(analyze(snapshot), reporter.clock.now()):
-                informer: Informer[Any] = self._rules if finding.kind == "RouteRule" else self._ingresses
-                obj = informer.get(finding.name, finding.namespace)
+                informer = self._judged.get(finding.kind)
+                obj = informer.get(finding.name, finding.namespace) if informer is not None else None
                 if obj is not None:
                     reporter.found(obj, finding)
 

@@ -9,6 +9,7 @@ from envoy.config.core.v3 import address_pb2, base_pb2, config_source_pb2
 from envoy.config.endpoint.v3 import endpoint_components_pb2, endpoint_pb2
 from google.protobuf import duration_pb2, struct_pb2, wrappers_pb2
 
+from mesh.translate.destination import DestinationView, shape
 from mesh.translate.hosts import inbound_name
 from mesh.translate.memo import Memo
 from mesh.translate.targets import Target
@@ -33,17 +34,18 @@ LbEndpoint = Any
 ClusterLoadAssignment = Any
 
 
-def cluster(target: Target, service: ServiceView | None) -> Cluster:
-    """The Cluster of a target; endpoints come separately."""
-    return cluster_pb2.Cluster(
+def cluster(target: Target, service: ServiceView | None, balancing: DestinationView | None = None) -> Cluster:
+    """The Cluster of a target; endpoints come separately. balancing: how requests are spread, where somebody says."""
+    message = cluster_pb2.Cluster(
         name=target.name,
         type=cluster_pb2.Cluster.EDS,
         eds_cluster_config=cluster_pb2.Cluster.EdsClusterConfig(eds_config=ads()),
         connect_timeout=duration_pb2.Duration(seconds=CONNECT_TIMEOUT_S),
-        lb_policy=cluster_pb2.Cluster.ROUND_ROBIN,
         circuit_breakers=_no_limits(),
         metadata=_services([_name(target.host, service)]),
     )
+    shape(message, balancing)
+    return message
 
 
 def lb_endpoints(
@@ -129,7 +131,12 @@ def _metadata(pod: PodView) -> Any:
     for key, value in (("app", pod.app), ("version", pod.version), ("pod", pod.name), ("node", pod.node)):
         if value:
             ours[key] = value
-    return base_pb2.Metadata(filter_metadata={"istio": workload, "loopmesh": ours})
+    found = {"istio": workload, "loopmesh": ours}
+    if pod.stateful:
+        # By its name, the pod that comes after it keeps its part of a consistent hash, whatever its address.
+        found["envoy.lb"] = struct_pb2.Struct()
+        found["envoy.lb"]["hash_key"] = pod.name
+    return base_pb2.Metadata(filter_metadata=found)
 
 
 def _name(host: str, service: ServiceView | None) -> ServiceName:

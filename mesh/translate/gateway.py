@@ -8,6 +8,7 @@ from envoy.config.route.v3 import route_components_pb2, route_pb2
 
 from mesh.translate import ingress, outbound
 from mesh.translate.clusters import cluster, load_assignment
+from mesh.translate.destination import ROOT
 from mesh.translate.listeners import Listener, http_listener
 from mesh.translate.memo import Memo
 from mesh.translate.outbound import RouteConfiguration
@@ -26,7 +27,7 @@ def gateway(snapshot: Snapshot, address: str = "127.0.0.1", port: int = 8080, me
     return Resources(
         listeners=(listener(address, port),),
         routes=(route_configuration(snapshot),),
-        clusters=(*outbound.clusters(wanted, snapshot.services, memo), *(cluster(target, None) for target in extra)),
+        clusters=(*outbound.clusters(wanted, snapshot, memo, ROOT), *(cluster(target, None) for target in extra)),
         endpoints=(
             *outbound.load_assignments(wanted, snapshot, memo),
             *(load_assignment(target) for target in extra),

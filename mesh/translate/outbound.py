@@ -5,7 +5,7 @@ every service: `name:port` in each spelling, bare names for port 80. Ports that 
 alone. A host outside the table has no virtual host: 404.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from envoy.config.route.v3 import route_pb2
 from google.protobuf import wrappers_pb2
 
 from mesh.translate.clusters import LbEndpoint, cluster, lb_endpoints, load_assignment
+from mesh.translate.destination import DestinationView
 from mesh.translate.hosts import short_names, with_port
 from mesh.translate.memo import Memo
 from mesh.translate.routerule import Caller, applies, default_route, service_routes
@@ -50,9 +51,10 @@ def virtual_hosts(snapshot: Snapshot, caller: Caller, memo: Memo | None = None) 
     for service in snapshot.services.values():
         rules = [rule for rule in snapshot.rules.get(service.host, ()) if applies(rule, caller)]
         others = [snapshot.services.get(host) for rule in rules for host in rule.hosts]
+        spread = balancings(snapshot, service, rules, kind.namespace)
         key = ("outbound", kind.namespace, tuple(rule.route_name for rule in rules), service.host)
         make = partial(_service_hosts, snapshot, service, caller, rules)
-        hosts += memo.get(key, (service, *rules, *others), make)
+        hosts += memo.get(key, (service, *rules, *others, *spread), make)
     for service in snapshot.services.values():
         if service.headless:
             names = snapshot.hostnames.get(service.host, ())
@@ -60,6 +62,16 @@ def virtual_hosts(snapshot: Snapshot, caller: Caller, memo: Memo | None = None) 
             hosts += memo.get(("pods", kind.namespace, service.host), (service, *names), make)
     distinct: tuple[VirtualHost, ...] = memo.get(("distinct", kind), tuple(hosts), lambda: tuple(_distinct(hosts)))
     return distinct
+
+
+def balancings(
+    snapshot: Snapshot, service: ServiceView, rules: Iterable[RuleView], namespace: str
+) -> tuple[DestinationView | None, ...]:
+    """What callers of a namespace are told about spreading, by a service and then by all that its rules lead to."""
+    if not snapshot.destinations.rules:
+        return ()
+    hosts = (service.host, *(host for rule in rules for host in rule.entry_hosts))
+    return tuple(snapshot.balancing(host, namespace) for host in hosts)
 
 
 def _service_hosts(
@@ -73,7 +85,8 @@ def _service_hosts(
         if port.http:
             routes = service_routes(snapshot, service, port, caller, rules=rules)
         else:
-            routes = [default_route(Target(service.host, port.number))]
+            spread = snapshot.balancing(service.host, caller.namespace)
+            routes = [default_route(Target(service.host, port.number), spread=(spread,))]
         hosts.append(virtual_host(f"{service.host}:{port.number}", with_port(names, port.number), routes))
     return tuple(hosts)
 
@@ -118,14 +131,29 @@ def route_configuration(hosts: tuple[VirtualHost, ...]) -> RouteConfiguration:
     )
 
 
-def clusters(wanted: Iterable[Target], services: Mapping[str, ServiceView], memo: Memo | None = None) -> list[Cluster]:
-    """The clusters of some targets, in their order; the same for every caller and the gateway."""
+def clusters(
+    wanted: Iterable[Target], snapshot: Snapshot, memo: Memo | None = None, namespace: str = ""
+) -> list[Cluster]:
+    """The clusters of some targets, in their order, as callers of a namespace see them; without one, as most do."""
     memo = Memo() if memo is None else memo
     found = []
     for target in wanted:
-        service = services.get(target.host)
-        found.append(memo.get(("cluster", target), (service is None,), partial(cluster, target, service)))
+        service = snapshot.services.get(target.host)
+        spread = None if target.pod else snapshot.balancing(target.host, namespace)
+        make = partial(cluster, target, service, spread)
+        found.append(memo.get(("cluster", namespace, target), (service is None, spread), make))
     return found
+
+
+def differing(wanted: Iterable[Target], snapshot: Snapshot, namespace: str) -> tuple[Target, ...]:
+    """The targets whose clusters are others for callers of a namespace, by rules of its own for foreign hosts."""
+    if not snapshot.destinations.rules:
+        return ()
+    return tuple(
+        target
+        for target in wanted
+        if not target.pod and snapshot.balancing(target.host, namespace) is not snapshot.balancing(target.host)
+    )
 
 
 def endpoints(

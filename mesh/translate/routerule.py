@@ -16,6 +16,7 @@ from google.protobuf import duration_pb2, wrappers_pb2
 
 from mesh.api.durations import parse_ms
 from mesh.api.traffic import RouteRuleSpec, StringMatch
+from mesh.translate.destination import ROOT, DestinationView, hash_policies
 from mesh.translate.snapshot import Snapshot
 from mesh.translate.targets import Target, mirror_target, rule_targets
 from mesh.translate.views import PodView, PortView, RuleView, ServiceView
@@ -59,18 +60,24 @@ def service_routes(
     for rule in rules:
         if not applies(rule, caller):
             continue
-        routes.append(rule_route(snapshot, rule, port))
+        routes.append(rule_route(snapshot, rule, port, namespace_of(caller)))
         if is_catch_all(routes[-1]):
             return routes
-    routes.append(default_route(Target(service.host, port.number)))
+    spread = snapshot.balancing(service.host, namespace_of(caller))
+    routes.append(default_route(Target(service.host, port.number), spread=(spread,)))
     return routes
 
 
-def default_route(target: Target, name: str = DEFAULT_ROUTE) -> Route:
+def namespace_of(caller: Caller | None) -> str:
+    return ROOT if caller is None else caller.namespace
+
+
+def default_route(target: Target, name: str = DEFAULT_ROUTE, spread: Iterable[DestinationView | None] = ()) -> Route:
+    """The route that takes everything. spread: what says how requests are spread there."""
     return rc.Route(
         name=name,
         match=rc.RouteMatch(prefix="/"),
-        route=rc.RouteAction(cluster=target.name, timeout=duration_pb2.Duration()),
+        route=rc.RouteAction(cluster=target.name, timeout=duration_pb2.Duration(), hash_policy=hash_policies(spread)),
     )
 
 
@@ -79,14 +86,14 @@ def is_catch_all(route: Route) -> bool:
     return match.prefix == "/" and not match.headers and not match.query_parameters
 
 
-def rule_route(snapshot: Snapshot, rule: RuleView, port: PortView) -> Route:
-    """The one route of a rule on one port of its service."""
+def rule_route(snapshot: Snapshot, rule: RuleView, port: PortView, namespace: str = ROOT) -> Route:
+    """The one route of a rule on one port of its service, for callers of a namespace."""
     spec = rule.spec
     route = rc.Route(name=rule.route_name, match=route_match(spec))
     if spec.redirect is not None:
         route.redirect.CopyFrom(_redirect(spec))
     else:
-        route.route.CopyFrom(_action(snapshot, rule, port))
+        route.route.CopyFrom(_action(snapshot, rule, port, namespace))
     # `%` starts a command in Envoy; a rule's value is meant literally.
     route.request_headers_to_add.extend(
         base_pb2.HeaderValueOption(
@@ -145,7 +152,7 @@ def _redirect(spec: RouteRuleSpec) -> Any:
     return redirect
 
 
-def _action(snapshot: Snapshot, rule: RuleView, port: PortView) -> Any:
+def _action(snapshot: Snapshot, rule: RuleView, port: PortView, namespace: str) -> Any:
     spec = rule.spec
     action = rc.RouteAction(timeout=_timeout(spec))
     entries = rule_targets(snapshot, rule, port)
@@ -158,6 +165,7 @@ def _action(snapshot: Snapshot, rule: RuleView, port: PortView) -> Any:
             rc.WeightedCluster.ClusterWeight(name=target.name, weight=wrappers_pb2.UInt32Value(value=weight))
             for weight, target in entries
         )
+    action.hash_policy.extend(hash_policies(snapshot.balancing(target.host, namespace) for _, target in entries))
     if spec.rewrite is not None:
         if spec.rewrite.uri:
             action.prefix_rewrite = spec.rewrite.uri

@@ -45,7 +45,7 @@ def sidecar(snapshot: Snapshot, pod: PodView, app_ip: str, memo: Memo | None = N
     return Resources(
         listeners=own.listeners,
         routes=(outbound.route_configuration(hosts), *own.routes),
-        clusters=(*outbound.clusters(wanted, snapshot.services, memo), *own.clusters),
+        clusters=(*outbound.clusters(wanted, snapshot, memo, pod.namespace), *own.clusters),
         endpoints=(*outbound.load_assignments(wanted, snapshot, memo), *own.endpoints),
         findings=own.findings,
     )

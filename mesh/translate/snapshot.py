@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mesh.api.core import Pod
+from mesh.api.destination import DestinationRule
 from mesh.api.meta import Object
 from mesh.api.services import EndpointSlice, Ingress, Service
 from mesh.api.traffic import RouteRule
+from mesh.translate.destination import Destinations, DestinationView, destination_view
 from mesh.translate.hosts import DOMAIN, service_host
 from mesh.translate.membership import Membership
 from mesh.translate.views import (
@@ -54,6 +56,7 @@ class Snapshot:
     pods: Mapping[str, PodView]
     """By address."""
     membership: Membership
+    destinations: Destinations
 
     def routes_like(self, other: "Snapshot") -> bool:
         """Whether routes and clusters are the same as in the other snapshot: only addresses or pods changed."""
@@ -62,6 +65,7 @@ class Snapshot:
             and self.rules is other.rules
             and self.ingresses is other.ingresses
             and self.hostnames is other.hostnames
+            and self.destinations is other.destinations
         )
 
     def service(self, name: str, namespace: str) -> ServiceView | None:
@@ -74,6 +78,14 @@ class Snapshot:
         if service is not None and service.publish_not_ready:
             return backends
         return tuple(backend for backend in backends if backend.ready)
+
+    def balancing(self, host: str, caller_namespace: str = "") -> DestinationView | None:
+        """How a caller's requests to a host are spread; None: nobody says."""
+        if not self.destinations.rules:
+            return None
+        service = self.services.get(host)
+        namespace = service.namespace if service else host.split(".")[1] if "." in host else ""
+        return self.destinations.of(host, namespace, caller_namespace)
 
     def instances(self, pod: PodView) -> tuple[ServiceView, ...]:
         """The services that a pod belongs to."""
@@ -104,6 +116,8 @@ class World:
         self._sorted_rules: dict[str, tuple[RuleView, ...]] | None = None
         self._sorted_ingresses: tuple[IngressView, ...] | None = None
         self._membership = Membership(())
+        self._destinations: dict[Key, DestinationView] = {}
+        self._indexed_destinations: Destinations | None = Destinations()
         self._hostnames: dict[str, tuple[str, ...]] = {}
         self._snapshot: Snapshot | None = None
 
@@ -119,6 +133,8 @@ class World:
             return self._set_rule(obj.key, rule_view(obj, self.domain))
         if isinstance(obj, Ingress):
             return self._set_ingress(obj.key, ingress_view(obj))
+        if isinstance(obj, DestinationRule):
+            return self._set_destination(obj.key, destination_view(obj, self.domain))
         return False
 
     def remove(self, obj: Object) -> bool:
@@ -133,6 +149,8 @@ class World:
             return self._set_rule(obj.key, None)
         if isinstance(obj, Ingress):
             return self._set_ingress(obj.key, None)
+        if isinstance(obj, DestinationRule):
+            return self._set_destination(obj.key, None)
         return False
 
     def snapshot(self) -> Snapshot:
@@ -142,6 +160,8 @@ class World:
                 self._join(key)
             self._stale.clear()
             services, rules = self._services_by_host(), self._rules_by_host()
+            if self._indexed_destinations is None:
+                self._indexed_destinations = Destinations(self._destinations.values())
             if self._sorted_ingresses is None:
                 self._sorted_ingresses = tuple(sorted(self._ingresses.values(), key=lambda ingress: ingress.order))
             self._snapshot = Snapshot(
@@ -157,6 +177,7 @@ class World:
                 ingresses=self._sorted_ingresses,
                 pods=dict(self._by_ip),
                 membership=self._membership,
+                destinations=self._indexed_destinations,
             )
         return self._snapshot
 
@@ -203,6 +224,12 @@ class World:
         changed = self._changed(self._ingresses, key, view)
         if changed:
             self._sorted_ingresses = None
+        return changed
+
+    def _set_destination(self, key: Key, view: DestinationView | None) -> bool:
+        changed = self._changed(self._destinations, key, view)
+        if changed:
+            self._indexed_destinations = None
         return changed
 
     def _put_pod(self, pod: Pod) -> bool:

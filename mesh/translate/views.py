@@ -56,6 +56,8 @@ class PodView:
     workload: str
     ports: tuple[tuple[str, int], ...]
     """(name, number) of every TCP container port."""
+    stateful: bool = False
+    """Whether a StatefulSet keeps its name: a pod of the same name comes after it."""
 
     @property
     def app(self) -> str:
@@ -185,6 +187,7 @@ def service_view(service: Service, domain: str) -> ServiceView:
 
 
 def pod_view(pod: Pod) -> PodView:
+    owner = pod.metadata.controller
     return PodView(
         namespace=pod.namespace,
         name=pod.name,
@@ -198,6 +201,7 @@ def pod_view(pod: Pod) -> PodView:
             for port in container.ports or ()
             if port.protocol == "TCP"
         ),
+        stateful=owner is not None and owner.kind == "StatefulSet",
     )
 
 

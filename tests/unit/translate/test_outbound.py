@@ -172,7 +172,7 @@ def test_what_did_not_change_is_the_same_object(world: World) -> None:
     first, second = (virtual_hosts(snapshot, NOBODY, memo) for _ in range(2))
     assert all(a is b for a, b in zip(first, second, strict=True))
     wanted = targets(snapshot, memo)
-    once, again = (clusters(wanted, snapshot.services, memo) for _ in range(2))
+    once, again = (clusters(wanted, snapshot, memo) for _ in range(2))
     assert all(a is b for a, b in zip(once, again, strict=True))
 
 
