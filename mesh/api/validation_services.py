@@ -20,7 +20,7 @@ _LONGEST_AFFINITY_S = 86400
 
 def service_causes(service: Json) -> list[Cause]:
     """Everything wrong with a Service."""
-    spec, meta = service.get("spec"), service["metadata"]
+    spec, meta = service.get("spec"), service.get("metadata") or {}
     protocols = [*_PROTOCOLS, "UDP"] if (meta.get("namespace"), meta.get("name")) == _OVER_UDP else _PROTOCOLS
     return list(_spec(spec, protocols)) if isinstance(spec, dict) else []
 

@@ -25,7 +25,16 @@ def port(number: int, **more: Any) -> dict[str, Any]:
         pytest.param(spec(ports=[port(80), port(81, name="b")]), ["spec.ports[0].name"], id="several-need-names"),
         pytest.param(spec(ports=[port(80, name="a"), port(81, name="a")]), ["spec.ports[1].name"], id="name-twice"),
         pytest.param(spec(ports=[port(80, name="a"), port(80, name="b")]), ["spec.ports[1]"], id="port-twice"),
-        pytest.param(spec(ports=[port(80, name="a"), port(80, name="b", protocol="UDP")]), [], id="udp-beside-tcp"),
+        pytest.param(
+            spec(ports=[port(80, name="a"), port(80, name="b", protocol="UDP")]),
+            ["spec.ports[1].protocol"],
+            id="udp-beside-tcp",
+        ),
+        pytest.param(
+            {"metadata": {"namespace": "kube-system", "name": "kube-dns"}, **spec(ports=[port(53, protocol="UDP")])},
+            [],
+            id="dns-over-udp",
+        ),
         pytest.param(spec(ports=[port(0)]), ["spec.ports[0].port"], id="port-zero"),
         pytest.param(spec(ports=[port(80, name="Web")]), ["spec.ports[0].name"], id="port-name"),
         pytest.param(spec(ports=[port(80, targetPort=70000)]), ["spec.ports[0].targetPort"], id="target-port"),
