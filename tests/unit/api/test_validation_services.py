@@ -31,7 +31,7 @@ def port(number: int, **more: Any) -> dict[str, Any]:
             id="udp-beside-tcp",
         ),
         pytest.param(
-            {"metadata": {"namespace": "kube-system", "name": "kube-dns"}, **spec(ports=[port(53, protocol="UDP")])},
+            {**spec(ports=[port(53, protocol="UDP")]), "metadata": {"namespace": "kube-system", "name": "kube-dns"}},
             [],
             id="dns-over-udp",
         ),
