@@ -45,6 +45,8 @@ class UpOptions:
     dns_port: int = Plan.dns_port
     dns_forward: str = ""
     separate_gateway: bool = False
+    zones: tuple[str, ...] = ()
+    nodes_in: tuple[str, ...] = ()
     wait_s: float = 60.0
 
 
@@ -114,6 +116,8 @@ def _begin(
             images=images,
             access_log=options.access_log,
             separate_gateway=options.separate_gateway,
+            zones=options.zones,
+            nodes_in=options.nodes_in,
         )
     except ValueError as error:
         lock.close()
@@ -142,7 +146,7 @@ def parse_images(entries: Sequence[str]) -> dict[str, str]:
     return images
 
 
-BEHAVIOURS = frozenset({"fail-pull", "crash", "never-ready"})
+BEHAVIOURS = frozenset({"fail-pull", "crash", "never-ready", "run", "demo"})
 
 
 def checked_command(name: str, command: str) -> str:

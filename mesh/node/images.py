@@ -1,23 +1,34 @@
 """What runs when a container names an image?
 
-A user's own command where one is given, else a built-in application, else the demo application with an event that
-says so. `fail-pull`, `crash` and `never-ready` in place of a command make an image that misbehaves on purpose, and so
-does the tag `does-not-exist`.
+A user's own command where one is given, else a built-in application, a program of this machine (`redis`, `busybox` and
+other images of tools), or the demo application with an event that says so. In place of a command, `fail-pull`, `crash`
+and `never-ready` make an image that misbehaves on purpose, as the tag `does-not-exist` does; `run` runs what the
+container itself says, and `demo` is the demo application.
 """
 
+import os
 import shlex
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mesh.node import layers as layering
-from mesh.node.apps import demo, http_echo, kv, welcome
-from mesh.node.apps.context import AppContext
+from mesh.node.apps import demo, http_echo, kv, redis, shell, welcome
+from mesh.node.apps.context import AppContext, BadSetting
 from mesh.node.apps.serving import Servable
+from mesh.node.apps.start import Start
 
 Factory = Callable[[Mapping[str, str], AppContext], Servable]
-BEHAVIOURS = frozenset({"fail-pull", "crash", "never-ready"})
-MISSING_TAG = "does-not-exist"
-_HUB_PREFIXES = ("docker.io/library/", "docker.io/", "library/")
+RUN, STAND_IN = "run", "demo"
+"""In place of a command: run what the container itself says, on this machine; or run the demo application."""
+BEHAVIOURS = frozenset({"fail-pull", "crash", "never-ready", RUN, STAND_IN})
+MISSING_TAG, MISSING = "does-not-exist", "image not found"
+REDIS = "redis"
+_HUB_PREFIXES = (
+    "docker.io/library/", "docker.io/", "index.docker.io/library/", "registry.k8s.io/", "k8s.gcr.io/",
+    "gcr.io/google_containers/", "gcr.io/google-containers/", "public.ecr.aws/docker/library/", "library/",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +58,18 @@ BUILT_IN: dict[str, BuiltIn] = {
     "hashicorp/http-echo": BuiltIn(http_echo.build, http_echo.DEFAULT_PORT, http_echo.listen_port),
     "mesh/kv": BuiltIn(kv.build, 8080),
 }
+PROGRAMS = frozenset({REDIS, *shell.TOOLS})
+"""Short names of the images that are programs of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
     """What an image reference stands for.
 
-    command: words of a user's program; empty for a built-in application.  behaviour: fails on purpose.
+    command: words of a user's program; empty for a built-in application.  behaviour: fails on purpose, or `run`.
     known: False where the demo application stands in for an image that nobody described.
+    beside: where kept copies of the command's files came from, for what they import there.
+    tools: a directory for small programs of the mesh's own.
     """
 
     reference: str
@@ -62,6 +77,34 @@ class Image:
     command: tuple[str, ...] = ()
     behaviour: str = ""
     known: bool = True
+    beside: tuple[str, ...] = ()
+    tools: Path | None = None
+
+    @property
+    def runs_command(self) -> bool:
+        """Whether the container's own command and args are what runs."""
+        return not self.command and (self.behaviour == RUN or (self._program_name != "" and not self.behaviour))
+
+    @property
+    def _program_name(self) -> str:
+        """The short name of an image that is a program of this machine; empty where it is none."""
+        name = short_name(self.reference)
+        return name if name in PROGRAMS and self.behaviour != STAND_IN else ""
+
+    def start(self, command: Sequence[str], args: Sequence[str], context: AppContext) -> Start | None:
+        """How a container starts as a child process; None where it is a built-in application.
+
+        command, args: of the container, with variables expanded.  Raises BadSetting.
+        """
+        if self.command:
+            env = {"PYTHONPATH": os.pathsep.join(self.beside)} if self.beside else {}
+            return Start((*self.command, *args), env)
+        if not self.runs_command:
+            return None
+        if self._program_name == REDIS:
+            return redis.start(command, args, context)
+        path = os.environ.get("PATH", os.defpath)
+        return shell.start(short_name(self.reference), command, args, context, self.tools, path)
 
     def build(self, env: Mapping[str, str], context: AppContext) -> Servable:
         """The application of one container. Raises BadSetting."""
@@ -84,14 +127,28 @@ class Image:
             program, *words = self.command
             own = layering.of_files("program", [(program, program)])
             return (own, layering.of_files("application", layering.named_files(words)))
+        if self.runs_command:
+            found = self._of_machine()
+            return (layering.of_files("program", [(found, found)]),) if found else ()
         own = layering.of_files("program", [layering.interpreter()])
         return (own, layering.of_files("application", layering.modules(self.built_in.modules)))
+
+    def _of_machine(self) -> str:
+        """The program of this machine that the image stands for; empty where it depends on the container's command."""
+        if self._program_name == REDIS:
+            try:
+                return redis.find()
+            except BadSetting:
+                return ""
+        entry, instead = shell.TOOLS.get(self._program_name, ((), ()))
+        words = (*entry, *instead)
+        return (shutil.which(words[0]) or "") if words else ""
 
     def _settings(self) -> Mapping[str, object]:
         said: dict[str, object] = {}
         if self.command:
             said["command"] = self.command
-        else:
+        elif not self.runs_command:
             said.update(self.built_in.settings(self.reference))
         if self.behaviour:
             said["behaviour"] = self.behaviour
@@ -145,12 +202,13 @@ class ImageTable:
         command = next((self._commands[name] for name in names if name in self._commands), ())
         built_in = BUILT_IN.get(names[-1])
         if len(command) == 1 and command[0] in BEHAVIOURS:
-            return Image(reference, built_in or DEMO, behaviour=command[0])
+            stands_in = command[0] == STAND_IN
+            return Image(reference, DEMO if stands_in else built_in or DEMO, behaviour=command[0])
         if command:
             return Image(reference, command=command)
         if reference.endswith(":" + MISSING_TAG):
             return Image(reference, behaviour="fail-pull")
-        return Image(reference, built_in or DEMO, known=built_in is not None)
+        return Image(reference, built_in or DEMO, known=built_in is not None or names[-1] in PROGRAMS)
 
 
 def _words(name: str, command: str) -> tuple[str, ...]:

@@ -96,7 +96,9 @@ def of_files(title: str, named: Iterable[tuple[str, str]]) -> Layer:
         if found is not None:
             held.append(found)
             left -= found.size if found.whole else 0
-    text = "".join(f"{file.digest.removeprefix('sha256:')}  {file.name}\n" for file in held).encode()
+    text = "".join(f"{file.digest.removeprefix('sha256:')}  {file.name}\n" for file in held).encode(
+        errors="surrogateescape"
+    )
     return Layer(title, text, sum(file.size for file in held), FILES_LAYER, tuple(held))
 
 
@@ -131,7 +133,7 @@ def named_files(words: Sequence[str], folder: Path | None = None) -> Iterator[tu
     seen = set()
     for word in words:
         name = word.partition("=")[2] if word.startswith("-") else word
-        if not name or name in seen or "\0" in name:
+        if not name or name in seen or not {"\0", "\n"}.isdisjoint(name):
             continue
         seen.add(name)
         path = os.path.join(folder, name) if folder is not None else name
@@ -146,7 +148,7 @@ def _inside(name: str, path: str) -> Iterator[tuple[str, str]]:
     count = 0
     for folder, folders, files in os.walk(path):
         folders[:] = sorted(each for each in folders if each not in _SKIPPED and not each.startswith("."))
-        for file in sorted(each for each in files if not each.startswith(".")):
+        for file in sorted(each for each in files if not each.startswith(".") and "\n" not in each):
             whole = os.path.join(folder, file)
             yield os.path.join(name, os.path.relpath(whole, path)), whole
             count += 1

@@ -11,7 +11,8 @@ class AppContext:
 
     address: where it listens (behind the sidecar in a meshed pod).  ports: its containerPorts, possibly none.
     volume_dir: the first mounted volume's directory, else one of the container's own, which need not exist yet.
-    volumes: mountPath -> directory.
+    volumes: mountPath -> directory.  scratch_dir: the container's own, where a program starts; None is where
+    `mesh up` was called.  dns: ADDRESS:PORT of the mesh's DNS, empty where nobody said.
     """
 
     pod_name: str
@@ -26,6 +27,8 @@ class AppContext:
     volumes: Mapping[str, Path] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     args: tuple[str, ...] = ()
+    scratch_dir: Path | None = None
+    dns: str = ""
 
 
 class BadSetting(Exception):

@@ -1,0 +1,93 @@
+"""What do images run that are nothing but tools: `busybox`, `alpine`, `python`, ...?
+
+The words of the container's command and args, as a child process on the user's machine, by the user's rights and with
+the machine's own programs; no shell is put before them. Two things are done so that common manifests work as they do
+in a cluster: where a word names a mountPath, the volume's directory stands there, and `nslookup`, `nc` and `wget` ask
+the mesh for names (`applets`).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from mesh.node.apps import applets
+from mesh.node.apps.context import AppContext, BadSetting
+from mesh.node.apps.start import Start
+
+# Image -> its entry point, which args follow, and what it runs instead when the container says nothing at all.
+TOOLS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "busybox": ((), ("sh",)),
+    "alpine": ((), ("sh",)),
+    "bash": ((), ("bash",)),
+    "debian": ((), ("bash",)),
+    "ubuntu": ((), ("bash",)),
+    "perl": ((), ("perl",)),
+    "python": ((), ("python3",)),
+    "curlimages/curl": (("curl",), ("--help",)),
+}
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def start(
+    image: str, command: Sequence[str], args: Sequence[str], context: AppContext, tools: Path | None, path: str
+) -> Start:
+    """How a container of such an image starts.
+
+    image: its short name.  tools: a directory for the applets; None goes without.  path: the machine's PATH.
+    Raises BadSetting.
+    """
+    entry, instead = TOOLS.get(image, ((), ()))
+    words = (*command, *args) if command else (*entry, *(args or instead))
+    if not words:
+        raise BadSetting("there is nothing to run: give the container a command")
+    volumes, env = dict(context.volumes), {}
+    if tools is not None:
+        volumes.setdefault(ACCOUNT, _account(tools, context.namespace))
+        if context.dns:
+            names = ("nslookup", "nc") if shutil.which("wget", path=path) else ("nslookup", "nc", "wget")
+            env = {"PATH": f"{_applets(tools, names)}:{path}", applets.DNS: context.dns}
+            env[applets.NAMESPACE] = context.namespace
+    return Start(with_volumes(words, volumes), env, context.scratch_dir)
+
+
+def with_volumes(said: Sequence[str], volumes: Mapping[str, Path]) -> tuple[str, ...]:
+    """The words with every mountPath that they name replaced by the volume's directory.
+
+    A mountPath is named where a path begins with it: `/data`, `/data/x`, `--dir=/data`, `cp a /data/`; not in
+    `/database`, `/my/data` or `http://host/data`.
+    """
+    table = {mount.rstrip("/"): str(where) for mount, where in volumes.items() if mount.rstrip("/")}
+    if not table:
+        return tuple(said)
+    longest_first = sorted(table, key=len, reverse=True)
+    pattern = re.compile(r"(?<![-\w./$})])(" + "|".join(map(re.escape, longest_first)) + r")(?![-\w.])")
+    return tuple(pattern.sub(lambda match: table[match[1]], word) for word in said)
+
+
+def _account(tools: Path, namespace: str) -> Path:
+    """A service account's directory, as far as one is needed here: the file `namespace`."""
+    where = tools / "serviceaccount" / namespace
+    if not (where / "namespace").exists():
+        where.mkdir(parents=True, exist_ok=True)
+        (where / "namespace").write_text(namespace)
+    return where
+
+
+def _applets(tools: Path, names: Iterable[str]) -> Path:
+    """A directory for PATH with these applets."""
+    where = tools / "+".join(names)
+    for name in names:
+        script = where / name
+        if not script.exists():
+            where.mkdir(parents=True, exist_ok=True)
+            draft = where / f".{name}"
+            run = shlex.join([sys.executable, "-I", "-S", applets.__file__, name])
+            draft.write_text(f'#!/bin/sh\nexec {run} "$@"\n')
+            draft.chmod(0o755)
+            draft.replace(script)
+    return where
