@@ -131,3 +131,17 @@ def pinned(obj: Object, patch: dict[str, Any]) -> Patch:
     """A patch that holds only for the version that was seen (Conflict otherwise)."""
     metadata = {**patch.get("metadata", {}), "resourceVersion": obj.metadata.resource_version}
     return Patch(cls=type(obj), key=obj.key, patch={**patch, "metadata": metadata})
+
+
+Told = frozenset[tuple[str | None, str, str]]
+"""(uid, reason, message) of events."""
+
+
+def without_repeats(plan: Plan, before: Told) -> tuple[Plan, Told]:
+    """The plan without the events that the plan before it had as well, and all events that it had.
+
+    For what is looked at often while it waits for the same thing.
+    """
+    told = frozenset((a.about.uid, a.reason, a.message) for a in plan.actions if isinstance(a, Note))
+    kept = tuple(a for a in plan.actions if not isinstance(a, Note) or (a.about.uid, a.reason, a.message) not in before)
+    return Plan(kept, plan.requeue_after_s), told

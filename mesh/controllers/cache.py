@@ -12,9 +12,11 @@ from mesh.api.meta import LabelSelector, Object
 from mesh.api.scheme import KINDS
 from mesh.api.selectors import Selector, from_labels, from_model
 from mesh.api.services import Endpoints, EndpointSlice, Ingress, Service
-from mesh.api.workloads import Deployment, ReplicaSet, StatefulSet
+from mesh.api.storage import PersistentVolumeClaim
+from mesh.api.workloads import ControllerRevision, Deployment, ReplicaSet, StatefulSet
 from mesh.client.informer import Informer
 from mesh.controllers.actions import Key
+from mesh.controllers.volume_users import claims_of
 
 T = TypeVar("T", bound=Object)
 Label = tuple[str, str, str]
@@ -148,13 +150,18 @@ class Caches:
         self.deployments: Informer[Deployment] = self.informers[Deployment]
         self.replica_sets: Informer[ReplicaSet] = self.informers[ReplicaSet]
         self.stateful_sets: Informer[StatefulSet] = self.informers[StatefulSet]
+        self.revisions: Informer[ControllerRevision] = self.informers[ControllerRevision]
+        self.claims: Informer[PersistentVolumeClaim] = self.informers[PersistentVolumeClaim]
 
         self.pods_by_owner = Index(self.pods, _controller_uid)
         self.pods_by_node = Index(self.pods, lambda pod: [pod.spec.node_name] if pod.spec.node_name else [])
         self.pods_by_label = Index(self.pods, _labels)
+        self.pods_by_claim = Index(self.pods, claims_of)
         self.orphan_pods = Index(self.pods, _orphan_labels)
         self.sets_by_owner = Index(self.replica_sets, _controller_uid)
         self.orphan_sets = Index(self.replica_sets, _orphan_labels)
+        self.revisions_by_owner = Index(self.revisions, _controller_uid)
+        self.orphan_revisions = Index(self.revisions, _orphan_labels)
         self.slices_by_service = Index(self.slices, lambda s: [(s.namespace, s.service_name)])
         self.dependents = {cls: Index(informer, _owner_uids) for cls, informer in self.informers.items()}
 

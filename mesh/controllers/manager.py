@@ -11,8 +11,10 @@ from mesh.client.base import Client
 from mesh.client.informer import Informer
 from mesh.client.sharing import Sharing
 from mesh.controllers.accounts import AccountsController
+from mesh.controllers.attach import AttachController
 from mesh.controllers.autoscaler import AutoscalerController
 from mesh.controllers.cache import Caches
+from mesh.controllers.claims import ClaimController
 from mesh.controllers.deployment import DeploymentController
 from mesh.controllers.disruption import DisruptionController
 from mesh.controllers.endpoints import EndpointsController, EndpointSliceController
@@ -22,12 +24,14 @@ from mesh.controllers.ingress import IngressController
 from mesh.controllers.mirroring import MirroringController
 from mesh.controllers.namespaces import NamespaceController
 from mesh.controllers.nodes import NodeController
+from mesh.controllers.provisioner import Provisioner
 from mesh.controllers.replicaset import ReplicaSetController
 from mesh.controllers.runtime import Context, Controller
 from mesh.controllers.scheduler import SchedulerController
 from mesh.controllers.services import ServicesController
 from mesh.controllers.settings import Settings
 from mesh.controllers.statefulset import StatefulSetController
+from mesh.controllers.volumes import VolumeController
 from mesh.runtime.clock import Clock
 from mesh.runtime.tasks import Tasks
 
@@ -35,6 +39,10 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     DeploymentController,
     ReplicaSetController,
     StatefulSetController,
+    ClaimController,
+    Provisioner,
+    VolumeController,
+    AttachController,
     SchedulerController,
     EndpointSliceController,
     EndpointsController,

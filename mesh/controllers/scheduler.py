@@ -1,18 +1,22 @@
 """Pods without a node: finding one for each."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mesh.api.core import Node, Pod, PodCondition
 from mesh.controllers.actions import Key, Patch, note
+from mesh.controllers.claim_view import ClaimView
 from mesh.controllers.facts import active, condition, terminating, with_condition
 from mesh.controllers.neighbours import has_anti_affinity, is_choosy, obstacles
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 from mesh.controllers.scheduling import Candidate, Unschedulable, choose
+from mesh.controllers.volume_scheduling import UNBOUND, settle, waits, weigh
+from mesh.controllers.volume_users import claims_of
 from mesh.runtime.clock import rfc3339
 
 DEFAULT = "default-scheduler"
-PENDING = "pending"
+BINDING_S = 0.5
+"""So long a claim may take to be bound before anybody is told that a pod waits for it."""
 
 
 class Occupancy:
@@ -23,6 +27,7 @@ class Occupancy:
         self._owners: Counter[tuple[str, str]] = Counter()
         self._on_node: dict[str, dict[str, Pod]] = {}
         self._keeping_away: dict[str, tuple[Pod, str]] = {}
+        self.users: dict[Key, set[str]] = {}
 
     def put(self, pod: Pod, node: str) -> None:
         """The pod is on that node, whatever was known before."""
@@ -35,12 +40,19 @@ class Occupancy:
         self._on_node.setdefault(node, {})[uid] = pod
         if has_anti_affinity(pod):
             self._keeping_away[uid] = (pod, node)
+        for claim in claims_of(pod):
+            self.users.setdefault(claim, set()).add(uid)
 
     def drop(self, pod: Pod) -> None:
         """The pod takes no place any more."""
         uid = pod.metadata.uid or ""
         place = self._place.pop(uid, None)
         self._keeping_away.pop(uid, None)
+        for claim in claims_of(pod):
+            users = self.users.get(claim, set())
+            users.discard(uid)
+            if not users:
+                self.users.pop(claim, None)
         if place is None:
             return
         self._on_node.get(place[0], {}).pop(uid, None)
@@ -48,12 +60,11 @@ class Occupancy:
         if not self._owners[place]:
             del self._owners[place]
 
-    def candidates(self, nodes: Sequence[Node], pod: Pod) -> list[Candidate]:
-        """How each node looks to that pod."""
-        against: dict[str, str] = {}
+    def candidates(self, nodes: Sequence[Node], pod: Pod, against: Mapping[str, str]) -> list[Candidate]:
+        """How each node looks to that pod. against: node name -> what is in the way there otherwise."""
         if self._keeping_away or is_choosy(pod):
             placed = {name: pods.values() for name, pods in self._on_node.items()}
-            against = obstacles(pod, nodes, placed, self._keeping_away.values())
+            against = {**obstacles(pod, nodes, placed, self._keeping_away.values()), **against}
         owner = pod.metadata.controller
         return [
             Candidate(
@@ -74,19 +85,24 @@ class SchedulerController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._occupancy = Occupancy()
-        self._stuck: set[Key] = set()
+        # Pods without a node, and since when: one that only waits for its volumes to be made is given a moment.
+        self._stuck: dict[Key, float] = {}
+        self._claims = ClaimView(self.caches)
+        self._claims.claims.on_change(self._storage_changed)
+        self._claims.volumes.on_change(self._storage_changed)
+        self._claims.classes.on_change(self._storage_changed)
         self.caches.pods.on_change(self._pod_changed)
         self.caches.nodes.on_change(self._node_changed)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         if new is None or not active(new):
             if old is not None:
-                self._stuck.discard(old.key)
+                self._stuck.pop(old.key, None)
                 self._occupancy.drop(old)
                 self._retry_stuck()
             return
         if new.spec.node_name:
-            self._stuck.discard(new.key)
+            self._stuck.pop(new.key, None)
             self._occupancy.put(new, new.spec.node_name)
         elif old is None or old.spec != new.spec:
             self.enqueue(new.key)
@@ -95,6 +111,9 @@ class SchedulerController(Controller):
         """Heartbeats change nothing here; anything that may let a pod in does."""
         if old is None or new is None or _offer(old) != _offer(new):
             self._retry_stuck()
+
+    def _storage_changed(self, old: object, new: object) -> None:
+        self._retry_stuck()
 
     def _retry_stuck(self) -> None:
         for key in self._stuck:
@@ -106,12 +125,22 @@ class SchedulerController(Controller):
             return DONE
         if (pod.spec.scheduler_name or DEFAULT) != DEFAULT:
             return DONE
-        choice = choose(pod, self._occupancy.candidates(list(self.caches.nodes.list()), pod))
+        nodes, claims = list(self.caches.nodes.list()), self._claims.of(pod, self._occupancy.users)
+        volumes = list(self._claims.volumes.list()) if claims else []
+        verdict = weigh(claims, nodes, volumes)
+        choice = choose(pod, self._occupancy.candidates(nodes, pod, verdict.obstacles), verdict.blocked)
         if isinstance(choice, Unschedulable):
-            self._stuck.add(key)
+            stuck_s = self.clock.now() - self._stuck.setdefault(key, self.clock.now())
+            if verdict.blocked == UNBOUND and stuck_s < BINDING_S:
+                return Result(BINDING_S - stuck_s)
             await self._explain(pod, choice.message)
-            return DONE
-        await self._bind(pod, choice)
+        elif waits(claims):
+            # Its claims are bound to volumes that this node can reach; when all are, it is looked at again.
+            self._stuck.setdefault(key, self.clock.now())
+            for action in settle(claims, next(node for node in nodes if node.name == choice), volumes):
+                await self.perform(action)
+        else:
+            await self._bind(pod, choice)
         return DONE
 
     async def _bind(self, pod: Pod, node: str) -> None:
@@ -125,7 +154,7 @@ class SchedulerController(Controller):
         except BaseException:
             self._occupancy.drop(pod)
             raise
-        self._stuck.discard(pod.key)
+        self._stuck.pop(pod.key, None)
         message = f"Successfully assigned {pod.namespace}/{pod.name} to {node}"
         self.say(note(pod, "Scheduled", message))
 

@@ -5,7 +5,7 @@ same owner is taken, then the one with the fewest pods.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,13 @@ class Unschedulable:
     message: str
 
 
-def choose(pod: Pod, candidates: Sequence[Candidate]) -> str | Unschedulable:
-    """The name of the best node. Ties go by name, so the answer depends on nothing else."""
+def choose(pod: Pod, candidates: Sequence[Candidate], blocked: str | None = None) -> str | Unschedulable:
+    """The name of the best node. Ties go by name, so the answer depends on nothing else.
+
+    blocked: what keeps the pod from every node, whichever it is.
+    """
+    if blocked is not None:
+        return Unschedulable(f"0/{len(candidates)} nodes are available: {blocked}.")
     reasons: Counter[str] = Counter()
     best: tuple[int, int, int, str] | None = None
     for candidate in candidates:
@@ -89,7 +94,12 @@ def selected(pod: Pod, node: Node) -> bool:
     required = _dig(pod.spec.affinity, "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
     if not required:
         return True
-    return any(_term_holds(term, node) for term in required.get("nodeSelectorTerms") or ())
+    return node_terms_hold(required.get("nodeSelectorTerms") or (), node)
+
+
+def node_terms_hold(terms: Iterable[Mapping[str, Any]], node: Node) -> bool:
+    """Does one of these node selector terms select the node?"""
+    return any(_term_holds(term, node) for term in terms)
 
 
 def _term_holds(term: Mapping[str, Any], node: Node) -> bool:

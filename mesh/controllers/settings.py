@@ -53,6 +53,13 @@ class Settings:
     eviction_s: float = 0.0
     """Seconds between the loss of a node and the replacement of its pods. 0, since a lost node is a dead process."""
 
+    detach_s: float = 0.0
+    """Seconds for which a lost node keeps the volumes attached to it although its pods are gone. 0, since a lost node
+    is a dead process; Kubernetes, which can not know, waits 6 minutes."""
+
+    volume_dir: str | None = None
+    """The folder below which each volume that is made has a directory of its own; None keeps what is there."""
+
     autoscale_interval_s: float = 15.0
     """Seconds between two looks of an autoscaler. Source: Kubernetes' --horizontal-pod-autoscaler-sync-period."""
 

@@ -9,7 +9,7 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,6 +17,7 @@ import orjson
 
 from mesh.api.core import Namespace
 from mesh.api.services import EndpointSlice, Ingress, Service
+from mesh.api.storage_names import DEFAULT_CLASS, DIRECTORY, OBJECTS, PROVISIONER, SHARED
 from mesh.apiserver import service_discovery
 from mesh.apiserver.local import LocalClient
 from mesh.apiserver.registry import Registry, index
@@ -42,6 +43,8 @@ from mesh.store import Store, StoreError
 log = logging.getLogger("mesh.emulator")
 MAX_LOAD_BALANCERS = 254
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+STORAGE_CLASSES = {"standard": DIRECTORY, "shared": SHARED, "objects": OBJECTS}
+"""Name -> kind of volume. The first is the default."""
 
 
 class ControlPlane:
@@ -67,6 +70,7 @@ class ControlPlane:
             self.registry.bootstrap(
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES
             )
+            self.registry.bootstrap(storage_classes())
             await self.api.start()
             await self._start_dns()
             self.manager.start(self.tasks)
@@ -102,6 +106,22 @@ class ControlPlane:
         self.store.close()
 
 
+def storage_classes() -> Iterator[dict[str, Any]]:
+    """The classes that a mesh comes with. Users may change them, or add their own with the same provisioner."""
+    for name, kind in STORAGE_CLASSES.items():
+        default = {"annotations": {DEFAULT_CLASS: "true"}} if kind == DIRECTORY else {}
+        yield {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": name, **default},
+            "provisioner": PROVISIONER,
+            "parameters": {"kind": kind},
+            "reclaimPolicy": "Delete",
+            "volumeBindingMode": "Immediate",
+            "allowVolumeExpansion": True,
+        }
+
+
 def controller_settings(settings: Settings) -> ControllerSettings:
     """The controllers' part of what was chosen."""
     plan = settings.plan
@@ -117,6 +137,7 @@ def controller_settings(settings: Settings) -> ControllerSettings:
         node_grace_s=settings.node_grace_s,
         load_balancer_address=LoadBalancers(plan),
         request_totals=request_totals,
+        volume_dir=str(Path(settings.state_dir) / "volumes") if settings.state_dir else None,
     )
 
 
