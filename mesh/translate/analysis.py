@@ -7,6 +7,7 @@ nothing here executes. None of it stops a configuration from being used.
 from collections.abc import Iterator, Mapping
 
 from mesh.translate import findings as code
+from mesh.translate.destination import DestinationView
 from mesh.translate.findings import Finding
 from mesh.translate.ingress import host_rules
 from mesh.translate.routerule import route_match
@@ -22,6 +23,7 @@ def analyze(snapshot: Snapshot) -> tuple[Finding, ...]:
         found.update(_hidden(rules))
         for rule in rules:
             found.update(_rule(snapshot, rule, service))
+    found.update(_destinations(snapshot))
     return tuple(sorted(found))
 
 
@@ -104,6 +106,26 @@ def _hidden(rules: tuple[RuleView, ...]) -> Iterator[Finding]:
 def _takes_all(rule: RuleView) -> bool:
     match = route_match(rule.spec)
     return bool(match.prefix == "/" and not match.headers)
+
+
+def _destinations(snapshot: Snapshot) -> Iterator[Finding]:
+    """DestinationRules that spread nothing."""
+
+    def finding(rule: DestinationView, kind: tuple[str, str], message: str) -> Finding:
+        return Finding("DestinationRule", rule.namespace, rule.name, "spec.host", *kind, message)
+
+    for rule, older in snapshot.destinations.shadowed():
+        message = f"never used: {older.namespace}/{older.name} is older and for the same host; remove one of them"
+        yield finding(rule, code.UNREACHABLE, message)
+    for rule in snapshot.destinations.rules:
+        if rule.host.startswith("*"):
+            continue
+        service = snapshot.services.get(rule.host)
+        if service is None:
+            alike = ", ".join(_alike(snapshot, rule.host)) or "none"
+            yield finding(rule, code.NOT_FOUND, f"no service is called {rule.host}; services named alike: {alike}")
+        elif rule.hashed is not None and not any(port.http for port in service.ports):
+            yield finding(rule, code.NOT_EXECUTED, f"no port of {rule.host} speaks HTTP, so there is nothing to hash")
 
 
 def _ingresses(snapshot: Snapshot) -> Iterator[Finding]:

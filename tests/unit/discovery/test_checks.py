@@ -7,12 +7,14 @@ from mesh.discovery.checks import problem_of
 from mesh.discovery.compiled import Compiled
 
 RULE = "kind: RouteRule\nmetadata: {name: r}\nspec: "
+DESTINATION = "kind: DestinationRule\nmetadata: {name: d}\nspec: {host: shop, trafficPolicy: {loadBalancer: "
 INGRESS = "kind: Ingress\nmetadata: {name: i}\nspec: "
 
 FINE = [
     pytest.param(RULE + "{destination: {name: shop}, redirect: {uri: /new}}", id="rule"),
     pytest.param(RULE + "{destination: {name: nobody}}", id="rule-for-a-service-that-does-not-exist"),
     pytest.param(INGRESS + "{rules: [{host: '*.example'}]}", id="ingress-with-a-wildcard"),
+    pytest.param(DESTINATION + "{consistentHash: {httpHeaderName: x, maglev: {tableSize: 251}}}}}", id="destination"),
     pytest.param("kind: Pod\nmetadata: {name: p}", id="other-kinds"),
 ]
 
@@ -28,6 +30,12 @@ BAD = [
     ),
     pytest.param(
         RULE + "{destination: {name: shop}, httpFault: {}}", "spec.httpFault", "not execute", id="a-later-field"
+    ),
+    pytest.param(
+        DESTINATION + "{simple: PASSTHROUGH}}}",
+        "spec.trafficPolicy.loadBalancer.simple",
+        "LEAST_REQUEST",
+        id="destination-of-a-policy-nobody-executes",
     ),
     pytest.param(INGRESS + "{rules: [{host: 'a*b'}]}", "spec", "not a domain", id="what-the-compiler-refuses"),
 ]

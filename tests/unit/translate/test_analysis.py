@@ -22,9 +22,28 @@ def backend(name: str, port: str) -> str:
     return ingress(f"{{defaultBackend: {BACKEND.format(name=name, port=port)}}}")
 
 
+def destination(host: str, name: str = "d", balancer: str = "{consistentHash: {useSourceIp: true}}") -> str:
+    spec = f"{{host: {host}, trafficPolicy: {{loadBalancer: {balancer}}}}}"
+    return f"kind: DestinationRule\nmetadata: {{name: {name}}}\nspec: {spec}\n---\n"
+
+
 CASES = [
     pytest.param("", [], id="nothing"),
     pytest.param(rule("{destination: {name: shop}}"), [], id="a-good-rule"),
+    pytest.param(destination("shop") + destination("'*.local'", "w"), [], id="good-destination-rules"),
+    pytest.param(
+        destination("shop.other.svc.cluster.local"),
+        [("IST0101", "d", "spec.host", "named alike: shop.default.svc.cluster.local")],
+        id="destination-nobody-has",
+    ),
+    pytest.param(
+        destination("shop") + destination("shop.default.svc.cluster.local", "e"),
+        [("IST0130", "e", "spec.host", "default/d is older")],
+        id="two-rules-for-one-host",
+    ),
+    pytest.param(
+        TCP + destination("db"), [("MESH002", "d", "spec.host", "nothing to hash")], id="nothing-to-hash-in-tcp"
+    ),
     pytest.param(
         rule("{destination: {name: shop, namespace: other}}"),
         [("IST0101", "r", "spec.destination", "named alike: shop.default.svc.cluster.local")],
