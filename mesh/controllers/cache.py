@@ -7,13 +7,14 @@ controller does, so a controller that is told of a change finds the indexes up t
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
+from mesh.api.batch import Job
 from mesh.api.core import Event, Namespace, Node, Pod
 from mesh.api.meta import LabelSelector, Object
 from mesh.api.scheme import KINDS
 from mesh.api.selectors import Selector, from_labels, from_model
 from mesh.api.services import Endpoints, EndpointSlice, Ingress, Service
 from mesh.api.storage import PersistentVolumeClaim
-from mesh.api.workloads import ControllerRevision, Deployment, ReplicaSet, StatefulSet
+from mesh.api.workloads import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from mesh.client.informer import Informer
 from mesh.controllers.actions import Key
 from mesh.controllers.volume_users import claims_of
@@ -150,6 +151,8 @@ class Caches:
         self.deployments: Informer[Deployment] = self.informers[Deployment]
         self.replica_sets: Informer[ReplicaSet] = self.informers[ReplicaSet]
         self.stateful_sets: Informer[StatefulSet] = self.informers[StatefulSet]
+        self.daemon_sets: Informer[DaemonSet] = self.informers[DaemonSet]
+        self.jobs: Informer[Job] = self.informers[Job]
         self.revisions: Informer[ControllerRevision] = self.informers[ControllerRevision]
         self.claims: Informer[PersistentVolumeClaim] = self.informers[PersistentVolumeClaim]
 

@@ -6,11 +6,11 @@ from typing import TypeVar
 from mesh.api.core import Pod
 from mesh.api.meta import Object, OwnerReference
 from mesh.api.selectors import Selector
-from mesh.api.workloads import ReplicaSet
+from mesh.api.workloads import ControllerRevision, ReplicaSet
 from mesh.controllers.actions import Patch, pinned
 from mesh.controllers.facts import controller_reference, terminating
 
-T = TypeVar("T", ReplicaSet, Pod)
+T = TypeVar("T", ReplicaSet, Pod, ControllerRevision)
 
 
 def plan_claims(owner: Object, selector: Selector, owned: Iterable[T], orphans: Iterable[T]) -> list[Patch]:

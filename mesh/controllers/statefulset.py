@@ -1,35 +1,46 @@
-"""StatefulSets: pods with names that last."""
+"""StatefulSets: pods with names that last, and claims that last longer."""
 
-from collections import OrderedDict
+import logging
 
-from mesh.api.core import Pod, PodTemplateSpec
+from mesh.api.core import Pod
+from mesh.api.errors import AlreadyExists, ApiError, Conflict, NotFound
+from mesh.api.services import Service
+from mesh.api.storage import PersistentVolumeClaim
 from mesh.api.workloads import StatefulSet
-from mesh.controllers.actions import Key, Plan
+from mesh.controllers.actions import Action, Create, Key, Patch, Plan, note
 from mesh.controllers.cache import select, workload_selector
+from mesh.controllers.history import Historian
+from mesh.controllers.history_plan import plan_forgetting, template_of
 from mesh.controllers.ownership import plan_claims
 from mesh.controllers.runtime import DONE, Context, Controller, Result
-from mesh.controllers.statefulset_plan import Observed, ordinal_of, plan_stateful_set
-from mesh.controllers.templates import canonical, safe_hash
+from mesh.controllers.statefulset_plan import Observed, missing_service, plan_stateful_set
+from mesh.controllers.statefulset_pods import claim_names, ordinal_of, ordinals
+from mesh.controllers.templates import REVISION_LABEL
 
-HISTORY = 10
+log = logging.getLogger("mesh.controllers")
+# A Service often comes right after the set that names it, from the same file.
+SERVICE_GRACE_S = 1.0
 
 
 class StatefulSetController(Controller):
-    """StatefulSet -> pods NAME-0, NAME-1, ..."""
+    """StatefulSet -> claims, pods NAME-0, NAME-1, ... and revisions."""
 
     name = "statefulset-controller"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._templates: dict[Key, OrderedDict[str, PodTemplateSpec]] = {}
+        self._historian = Historian(self, StatefulSet)
+        self._lonely: dict[str, tuple[float, str]] = {}
         self.caches.stateful_sets.on_change(self._set_changed)
         self.caches.pods.on_change(self._pod_changed)
+        self.caches.claims.on_change(self._claim_changed)
+        self.caches.services.on_change(self._service_changed)
 
     def _set_changed(self, old: StatefulSet | None, new: StatefulSet | None) -> None:
         if new is not None:
             self.enqueue(new.key)
         elif old is not None:
-            self._templates.pop(old.key, None)
+            self._lonely.pop(old.metadata.uid or "", None)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         for pod in (old, new):
@@ -39,6 +50,23 @@ class StatefulSetController(Controller):
         if new is not None and new.metadata.controller is None:
             for owner_set in self.caches.stateful_sets_selecting.selecting(new.namespace, new.metadata.labels):
                 self.enqueue(owner_set.key)
+
+    def _claim_changed(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
+        claim = new or old
+        if claim is None:
+            return
+        stem = claim.name.rpartition("-")[0]
+        for owner in self.caches.stateful_sets.list():
+            if owner.spec.volume_claim_templates and owner.namespace == claim.namespace and stem.endswith(owner.name):
+                self.enqueue(owner.key)
+
+    def _service_changed(self, old: Service | None, new: Service | None) -> None:
+        service = new or old
+        if service is None or (old is not None and new is not None and old.headless == new.headless):
+            return
+        for owner in self.caches.stateful_sets.list():
+            if owner.spec.service_name == service.name and owner.namespace == service.namespace:
+                self.enqueue(owner.key)
 
     async def reconcile(self, key: Key) -> Result:
         owner = self.caches.stateful_sets.get(key[1], key[0])
@@ -54,21 +82,74 @@ class StatefulSetController(Controller):
         claims = plan_claims(owner, selector, pods, orphans)
         if claims:
             return await self.carry_out(Plan(tuple(claims)))
-        revision = f"{owner.name}-{safe_hash(canonical(owner.spec.template))}"
+        history = await self._historian.history(owner, selector)
+        if history is None:
+            return DONE
         observed = Observed(
             stateful_set=owner,
             pods=pods,
-            revision=revision,
-            templates=self._remember(owner, revision),
+            revision=history.present.name,
+            templates={name: template_of(revision) for name, revision in history.known.items()},
+            claims=self._claims(owner, pods),
             wall=self.clock.wall(),
         )
-        return await self.carry_out(plan_stateful_set(observed))
+        plan = plan_stateful_set(observed)
+        await self._steps(owner, plan)
+        in_use = {history.present.name, owner.status.current_revision or ""}
+        in_use |= {pod.metadata.label_map.get(REVISION_LABEL, "") for pod in pods}
+        await self.carry_out(Plan(tuple(plan_forgetting(owner, list(history.known.values()), in_use))))
+        waits = [s for s in (plan.requeue_after_s, self._look_for_service(owner)) if s is not None]
+        return Result(min(waits) if waits else None)
 
-    def _remember(self, owner: StatefulSet, revision: str) -> OrderedDict[str, PodTemplateSpec]:
-        """The templates of its latest revisions: pods below the partition are made from an earlier one."""
-        known = self._templates.setdefault(owner.key, OrderedDict())
-        known[revision] = owner.spec.template
-        known.move_to_end(revision)
-        while len(known) > HISTORY:
-            known.popitem(last=False)
-        return known
+    def _claims(self, owner: StatefulSet, pods: list[Pod]) -> dict[str, PersistentVolumeClaim]:
+        """The claims of every pod that is or is to be, as far as they exist."""
+        if not owner.spec.volume_claim_templates:
+            return {}
+        concerned = {*ordinals(owner), *(o for pod in pods if (o := ordinal_of(owner.name, pod.name)) is not None)}
+        names = {name for ordinal in concerned for name in claim_names(owner, ordinal).values()}
+        found = ((name, self.caches.claims.get(name, owner.namespace)) for name in names)
+        return {name: claim for name, claim in found if claim is not None}
+
+    async def _steps(self, owner: StatefulSet, plan: Plan) -> None:
+        """In order, up to the first that fails; the status is written in any case."""
+        status = [action for action in plan.actions if isinstance(action, Patch) and action.subresource == "status"]
+        try:
+            for action in plan.actions:
+                if action not in status:
+                    await self._try(owner, action)
+        finally:
+            for action in status:
+                await self.perform(action)
+
+    async def _try(self, owner: StatefulSet, action: Action) -> None:
+        """Do one thing; people hear of what the API refuses. A claim that is there already is as good as made."""
+        try:
+            await self.perform(action)
+        except AlreadyExists:
+            if not (isinstance(action, Create) and isinstance(action.obj, PersistentVolumeClaim)):
+                raise
+        except (Conflict, NotFound):
+            raise
+        except ApiError as error:
+            if isinstance(action, Create):
+                what = "Pod" if isinstance(action.obj, Pod) else "Claim"
+                text = f"create {what} {action.obj.name} in StatefulSet {owner.name} failed error: {error.message}"
+                self.say(note(owner, "FailedCreate", text, "Warning"))
+            raise
+
+    def _look_for_service(self, owner: StatefulSet) -> float | None:
+        """Warn once when the set's Service is not what its names need. The answer: seconds until to look again."""
+        uid = owner.metadata.uid or ""
+        service = self.caches.services.get(owner.spec.service_name or "", owner.namespace)
+        problem = missing_service(owner, service.headless if service is not None else None)
+        if problem is None:
+            self._lonely.pop(uid, None)
+            return None
+        since, told = self._lonely.setdefault(uid, (self.clock.now(), ""))
+        left_s = since + SERVICE_GRACE_S - self.clock.now()
+        if left_s > 0:
+            return left_s
+        if told != problem:
+            self._lonely[uid] = (since, problem)
+            self.say(note(owner, "NoHeadlessService", problem, "Warning"))
+        return None

@@ -7,7 +7,8 @@ import pytest
 from mesh.api.core import Pod, PodTemplateSpec
 from mesh.api.workloads import StatefulSet
 from mesh.controllers.actions import Create, Delete
-from mesh.controllers.statefulset_plan import Observed, ordinal_of, plan_stateful_set
+from mesh.controllers.statefulset_plan import Observed, plan_stateful_set
+from mesh.controllers.statefulset_pods import ordinal_of
 
 
 def stateful(replicas: int = 3, *, status: dict[str, Any] | None = None, **spec: Any) -> StatefulSet:

@@ -1,0 +1,63 @@
+"""How do the revisions of StatefulSets and DaemonSets get into the store, and back?"""
+
+import logging
+
+from mesh.api.errors import AlreadyExists
+from mesh.api.selectors import Selector
+from mesh.api.workloads import ControllerRevision, DaemonSet, StatefulSet
+from mesh.controllers.actions import Create
+from mesh.controllers.cache import select
+from mesh.controllers.facts import controlled_by, terminating
+from mesh.controllers.history_plan import History, Owner, plan_history
+from mesh.controllers.ownership import plan_claims
+from mesh.controllers.runtime import Controller
+
+log = logging.getLogger("mesh.controllers")
+
+
+class Historian:
+    """Keeps the revisions of one kind of workload, in the name of its controller. A change of one queues its owner."""
+
+    def __init__(self, controller: Controller, kind: type[StatefulSet] | type[DaemonSet]) -> None:
+        self._controller, self._kind = controller, kind
+        self._caches = controller.caches
+        self._caches.revisions.on_change(self._changed)
+
+    def _changed(self, old: ControllerRevision | None, new: ControllerRevision | None) -> None:
+        for revision in (old, new):
+            owner = revision.metadata.controller if revision is not None else None
+            if revision is not None and owner is not None and owner.kind == self._kind.__name__:
+                self._controller.enqueue((revision.namespace, owner.name))
+
+    async def history(self, owner: Owner, selector: Selector) -> History | None:
+        """The history as it is stored; None when something was written first and the owner will be queued for it."""
+        owned = self._caches.revisions_by_owner.get(owner.metadata.uid)
+        orphans = select(self._caches.orphan_revisions, owner.namespace, selector)
+        claims = list(plan_claims(owner, selector, (), orphans))
+        for claim in claims:
+            await self._controller.perform(claim)
+        if claims:
+            return None
+        history = plan_history(owner, owned)
+        if history.write is None:
+            return history
+        if terminating(owner):
+            return None
+        try:
+            await self._controller.perform(history.write)
+        except AlreadyExists:
+            if not isinstance(history.write, Create):
+                raise
+            await self._collided(owner, history.present)
+        return None
+
+    async def _collided(self, owner: Owner, wanted: ControllerRevision) -> None:
+        """The name is taken: by our own revision that the cache does not show yet, or by another; then count it."""
+        client = self._controller.context.client
+        taken = await client.get(ControllerRevision, wanted.name, owner.namespace)
+        if controlled_by(taken, owner) and taken.data == wanted.data:
+            return
+        count = (owner.status.collision_count or 0) + 1
+        log.info("revision name is taken owner=%s name=%s collisions=%d", owner.name, wanted.name, count)
+        patch = {"status": {"collisionCount": count}}
+        await client.patch(type(owner), owner.name, patch, owner.namespace, "status")
