@@ -30,11 +30,6 @@ def port(number: int, **more: Any) -> dict[str, Any]:
             ["spec.ports[1].protocol"],
             id="udp-beside-tcp",
         ),
-        pytest.param(
-            {**spec(ports=[port(53, protocol="UDP")]), "metadata": {"namespace": "kube-system", "name": "kube-dns"}},
-            [],
-            id="dns-over-udp",
-        ),
         pytest.param(spec(ports=[port(0)]), ["spec.ports[0].port"], id="port-zero"),
         pytest.param(spec(ports=[port(80, name="Web")]), ["spec.ports[0].name"], id="port-name"),
         pytest.param(spec(ports=[port(80, targetPort=70000)]), ["spec.ports[0].targetPort"], id="target-port"),
@@ -68,6 +63,13 @@ def port(number: int, **more: Any) -> dict[str, Any]:
 )
 def test_service(given: Any, fields: list[str]) -> None:
     assert [cause.field for cause in service_causes({"spec": given})] == fields
+
+
+def test_only_the_dns_server_is_reached_over_udp() -> None:
+    given = {"spec": spec(ports=[port(53, protocol="UDP")])}
+    (cause,) = service_causes(given)
+    assert str(cause) == 'spec.ports[0].protocol: Invalid value: "UDP": is not served here; only TCP is'
+    assert service_causes({**given, "metadata": {"namespace": "kube-system", "name": "kube-dns"}}) == []
 
 
 @pytest.mark.parametrize(
