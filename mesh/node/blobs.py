@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from mesh.node import layers as layering
@@ -57,16 +58,20 @@ class Blobs:
             if layer["mediaType"] == layering.FILES_LAYER:
                 for line in (self.read(layer["digest"]) or b"").decode(errors="surrogateescape").splitlines():
                     hexdigest, _, name = line.partition("  ")
-                    found[name] = f"sha256:{hexdigest}"
+                    found[name] = hexdigest if hexdigest.startswith("stat:") else f"sha256:{hexdigest}"
         return found
 
-    def unpack(self, digest: str) -> Path | None:
-        """A directory with the kept files of a manifest under their names; None where nothing of it was kept."""
+    def unpack(self, digest: str, now: Mapping[str, str]) -> Path | None:
+        """A directory with the kept files of a manifest under their names; None where nothing was kept, or not all
+        that has changed. now: name -> digest of the files as they are.
+        """
         root = self.directory.parent.parent / "unpacked" / digest.removeprefix("sha256:")
         some = False
         for name, held in self.files(digest).items():
             blob, where = self.path(held), root / inside(name)
             if not blob.exists():
+                if now.get(name) != held:
+                    return None
                 continue
             some = True
             if not where.exists():

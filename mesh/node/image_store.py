@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from mesh.node.images import MISSING, Image, ImageTable, repository
 from mesh.node.layers import HeldFile, Layer
 
 ALWAYS, IF_NOT_PRESENT, NEVER = "Always", "IfNotPresent", "Never"
+_INTERPRETER = re.compile(r"(python|pypy|node|deno|bun|ruby|perl|php|java|lua|sh|bash)[-.\d]*")
+"""They need their own place: a copy elsewhere finds no library."""
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib/", "/opt/", "/nix/")
 
 
@@ -85,8 +88,10 @@ class ImageStore:
             if not image.known:
                 text = f'Image "{reference}" is not known here: the demo application stands in for it'
             elif had != digest and image.command:
-                change = self._changed(had, pile)
-                kept = self._kept(image, had) if policy != ALWAYS else None
+                changed = self._changed(had, pile)
+                change = f"changed: {', '.join(changed)}" if changed else "changed"
+                # Other words under the same name are a new tag, given with --image: nobody asked for the old one.
+                kept = self._kept(image, had, pile) if policy != ALWAYS and "settings" not in changed else None
                 if kept is not None:
                     return Pulled(kept, f"{repository(reference)}@{had}",
                                   f"{text} ({change} since; imagePullPolicy Always takes that)")  # fmt: skip
@@ -108,20 +113,20 @@ class ImageStore:
             self._present[image.reference] = digest
             _write_list(self._list, self._present)
 
-    def _kept(self, image: Image, digest: str) -> Image | None:
-        """The image with its command's files taken from the kept copies; None where nothing was kept."""
-        root = self._blobs.unpack(digest) if self._blobs is not None else None
+    def _kept(self, image: Image, digest: str, pile: tuple[Layer, ...]) -> Image | None:
+        """The image with its command's files taken from the kept copies; None where a changed one was not kept."""
+        now = {file.name: file.digest for layer in pile for file in layer.files}
+        root = self._blobs.unpack(digest, now) if self._blobs is not None else None
         if root is None:
             return None
         moved = [(word, _moved(word, root)) for word in image.command]
         beside = dict.fromkeys(os.path.dirname(os.path.abspath(word)) for word, where in moved if where != word)
         return replace(image, command=tuple(where for _, where in moved), beside=tuple(beside))
 
-    def _changed(self, had: str, pile: tuple[Layer, ...]) -> str:
-        """Which layers differ from those of a kept manifest: "layer application changed"."""
+    def _changed(self, had: str, pile: tuple[Layer, ...]) -> list[str]:
+        """The titles of the layers that differ from those of a kept manifest; empty when it is not kept."""
         before = self._blobs.layers(had) if self._blobs is not None else {}
-        names = [layer.title for layer in pile if before and before.get(layer.title) != layer.digest]
-        return f"layer{'s' if len(names) > 1 else ''} {', '.join(names)} changed" if names else "changed"
+        return [layer.title for layer in pile if before and before.get(layer.title) != layer.digest]
 
 
 def default_policy(reference: str) -> str:
@@ -134,7 +139,8 @@ def default_policy(reference: str) -> str:
 
 def may_change(file: HeldFile) -> bool:
     """Whether a copy is kept: not of the machine's own programs, nor of what is too large to be read."""
-    return file.whole and not os.path.realpath(file.path).startswith(_SYSTEM)
+    own = os.path.realpath(file.path).startswith(_SYSTEM) or _INTERPRETER.fullmatch(os.path.basename(file.path))
+    return file.whole and not own
 
 
 def _moved(word: str, root: Path) -> str:
