@@ -77,3 +77,86 @@ def test_lists_in_pieces_replacing_and_asking_for_leave(kubectl: Kubectl) -> Non
     kubectl("apply", "-f", "-", stdin=WEB)
     assert "deployment.apps/web replaced" in kubectl("replace", "--force", "-f", "-", stdin=WEB)
     assert kubectl("auth", "can-i", "delete", "pods") == "yes\n"
+
+
+STATE = """
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: disk, annotations: {storageclass.kubernetes.io/is-default-class: "true"}}
+provisioner: example.com/disk
+allowVolumeExpansion: true
+---
+apiVersion: storage.k8s.io/v1beta1
+kind: StorageClass
+metadata: {name: old}
+provisioner: example.com/disk
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: by-hand}
+spec: {capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], storageClassName: "", hostPath: {path: /data}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: front}
+spec: {controller: example.com/front}
+---
+apiVersion: extensions/v1beta1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: c, image: nginx}]}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: count}
+spec:
+  completions: 3
+  template:
+    spec: {restartPolicy: Never, containers: [{name: c, image: busybox, command: [echo, hi]}]}
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: DestinationRule
+metadata: {name: sticky}
+spec: {host: web, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-user}}}}
+"""
+
+
+def test_volumes_jobs_daemons_and_classes(kubectl: Kubectl) -> None:
+    made = kubectl("apply", "-f", "-", stdin=STATE).splitlines()
+    assert all(line.endswith(" created") for line in made), made
+    again = kubectl("apply", "-f", "-", stdin=STATE).splitlines()
+    assert all(line.endswith(" unchanged") for line in again), again
+    assert kubectl("get", "sc", "--no-headers").splitlines()[0].split()[:3] == ["disk", "(default)", "example.com/disk"]
+    assert kubectl("get", "pvc", "--no-headers").split()[:3] == ["data", "Pending", "disk"]
+    assert kubectl("get", "pv", "--no-headers").split()[:4] == ["by-hand", "1Gi", "RWO", "Retain"]
+    assert kubectl("get", "ds,job,ingressclass,dr", "-o", "name").split() == [
+        "daemonset.apps/agent", "job.batch/count", "ingressclass.networking.k8s.io/front",
+        "destinationrule.networking.istio.io/sticky",
+    ]  # fmt: skip
+    assert kubectl("get", "job", "--no-headers").split()[:3] == ["count", "Running", "0/3"]
+    assert "daemonset.apps/agent" in kubectl("get", "all", "-o", "name")
+    for kind, name, words in (
+        ("pvc", "data", "Finalizers:    [kubernetes.io/pvc-protection]"),
+        ("pv", "by-hand", "Path:          /data"),
+        ("sc", "disk", "AllowVolumeExpansion:  True"),
+        ("ds", "agent", "app=agent"),
+        ("job", "count", "Completions:"),
+        ("ingressclass", "front", "example.com/front"),
+        ("dr", "sticky", "x-user"),
+    ):
+        assert words in kubectl("describe", kind, name), kind
+    kubectl("create", "job", "once", "--image=busybox", "--", "date")
+    assert kubectl("get", "job", "once", "-o", "jsonpath={.spec.template.spec.containers[0].command}") == '["date"]'
+    refused = kubectl("patch", "pvc", "data", "-p", '{"spec":{"accessModes":["ReadWriteMany"]}}', fails=True)
+    assert "spec is immutable after creation" in refused
+    refused = kubectl("patch", "job", "count", "--type=merge", "-p", '{"spec":{"completions":4}}', fails=True)
+    assert "field is immutable" in refused
+    assert "deleted" in kubectl("delete", "job,ds,dr,ingressclass,sc", "--all")
