@@ -129,9 +129,8 @@ def _find(view: View, look: Look, zone: Labels, name: Labels, qtype: str) -> _No
     match name[: -len(zone)]:
         case ():
             server = Record(("ns", "dns", *zone), "A", view.dns_address)
-            return _Node(
-                (soa(view, zone), Record(name, "NS", f"ns.dns.{view.zone}.")), (server,) if view.dns_address else ()
-            )
+            brings = (server,) if view.dns_address and qtype == "NS" else ()
+            return _Node((soa(view, zone), Record(name, "NS", f"ns.dns.{view.zone}.")), brings)
         case ("dns-version",):
             return _Node((Record(name, "TXT", f'"{VERSION}"'),))
         case ("dns",) if view.dns_address:

@@ -1,79 +1,205 @@
-"""A real `dig` asks our server."""
+"""A real `dig` asks a real mesh, over UDP and TCP, at the people's address and at the cluster's.
 
-import asyncio
-import shutil
-from collections.abc import AsyncIterator
+The questions and the specification's answers stand in tests/data/dns/queries.yaml.
+"""
+
+import ipaddress
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from mesh.api.services import EndpointSlice, Service
-from mesh.dns.server import DnsServer
-from mesh.dns.zone import View, view
+from mesh.dns.zone import CIRCLE
+from tests.scenarios.support import Mesh, start, stop
+from tests.tools import program
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(shutil.which("dig") is None, reason="dig is not installed"),
-]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
-DOMAIN = "default.svc.cluster.local"
-
-
-def cluster(pods: int) -> View:
-    def service(name: str, address: str) -> Service:
-        spec = {"clusterIP": address, "ports": [{"name": "http", "port": 80}]}
-        return Service.model_validate({"metadata": {"name": name, "namespace": "default"}, "spec": spec})
-
-    meta = {"name": "kv-1", "namespace": "default", "labels": {"kubernetes.io/service-name": "kv"}}
-    endpoints = [{"addresses": [f"127.244.0.{i + 1}"], "hostname": f"kv-{i}"} for i in range(pods)]
-    ports = [{"name": "http", "port": 8080}]
-    slices = [EndpointSlice.model_validate({"metadata": meta, "endpoints": endpoints, "ports": ports})]
-    return view([service("web", "127.96.0.5"), service("kv", "None")], slices)
+DATA = Path(__file__).parents[1] / "data" / "dns"
+QUERIES: list[dict[str, Any]] = yaml.safe_load((DATA / "queries.yaml").read_text())
+MANY = 60
+WAYS = [(where, how) for where in ("people", "cluster") for how in ("udp", "tcp")]
+READY_S, ASK_S = 20, 20
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[DnsServer]:
-    built = cluster(60)
-    running = DnsServer(lambda: built, "127.0.0.1", 0)
-    await running.start()
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    home = tmp_path_factory.mktemp("home")
+    running = start(home, "--image", "slow=never-ready")
+    running.apply_text((DATA / "cluster.yaml").read_text().replace("NET", net(running)) + many())
     yield running
-    await running.close()
+    stop(home)
 
 
-async def dig(server: DnsServer, *words: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        "dig", f"@{server.address}", "-p", str(server.port), "+tries=1", "+timeout=5", *words,
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, _ = await asyncio.wait_for(process.communicate(), 10)
-    return out.decode()
+def many() -> str:
+    """A service whose answer is too large for plain UDP."""
+    endpoints = [{"addresses": [f"192.0.2.{100 + i}"]} for i in range(MANY)]
+    manifest = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "many-1", "labels": {"kubernetes.io/service-name": "many"}},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
+        "endpoints": endpoints,
+    }
+    return "---\n" + yaml.safe_dump(manifest)
 
 
-async def test_dig_finds_a_service(server: DnsServer) -> None:
-    assert (await dig(server, "+short", f"web.{DOMAIN}")).split() == ["127.96.0.5"]
-    assert (await dig(server, "+short", "+tcp", f"WEB.{DOMAIN}")).split() == ["127.96.0.5"]
-    assert (await dig(server, "+short", "-x", "127.96.0.5")).split() == [f"web.{DOMAIN}."]
+def net(mesh: Mesh) -> str:
+    """The first half of ClusterIPs."""
+    return ".".join(cluster_dns(mesh).split(".")[:2])
 
 
-async def test_dig_finds_each_pod_of_a_headless_service(server: DnsServer) -> None:
-    assert len(set((await dig(server, "+short", f"kv.{DOMAIN}")).split())) == 60
-    assert (await dig(server, "+short", f"kv-7.kv.{DOMAIN}")).split() == ["127.244.0.8"]
-    assert len((await dig(server, "+short", f"_http._tcp.kv.{DOMAIN}", "SRV")).splitlines()) == 60
+def cluster_dns(mesh: Mesh) -> str:
+    return str(get(mesh, "service", "kube-dns", "-n", "kube-system")["spec"]["clusterIP"])
 
 
-async def test_dig_comes_back_over_tcp_when_an_answer_was_cut(server: DnsServer) -> None:
-    cut = await dig(server, "+noedns", "+ignore", f"kv.{DOMAIN}")
-    assert " tc " in cut
-    whole = await dig(server, "+noedns", f"kv.{DOMAIN}")
-    assert "ANSWER: 60" in whole
-    assert "(TCP)" in whole
+def get(mesh: Mesh, *words: str) -> Any:
+    done = mesh.cli("get", *words, "-o", "json")
+    assert done.code == 0, done.err
+    return yaml.load(done.out, yaml.CSafeLoader)
 
 
-async def test_dig_tells_absence_from_emptiness(server: DnsServer) -> None:
-    absent = await dig(server, f"none.{DOMAIN}")
-    assert "status: NXDOMAIN" in absent
-    assert "SOA" in absent
-    empty = await dig(server, f"web.{DOMAIN}", "AAAA")
-    assert "status: NOERROR" in empty
-    assert "ANSWER: 0" in empty
-    assert "SOA" in empty
-    assert "status: REFUSED" in await dig(server, "example.com")
+def dig(server: tuple[str, int], *words: str) -> list[dict[str, Any]]:
+    """What dig saw, one for each question."""
+    command = [
+        program("dig", "package dnsutils"),
+        f"@{server[0]}",
+        "-p",
+        str(server[1]),
+        "+tries=1",
+        "+time=5",
+        "+yaml",
+    ]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, timeout=ASK_S)
+    return [seen["message"] for seen in yaml.load(done.stdout, yaml.CSafeLoader) if isinstance(seen["message"], dict)]
+
+
+Server = Callable[[str], tuple[str, int]]
+
+
+@pytest.fixture(scope="module")
+def server(mesh: Mesh) -> Server:
+    addresses = {"people": mesh.dns[0], "cluster": cluster_dns(mesh)}
+    return lambda where: (addresses[where], mesh.dns[1])
+
+
+@pytest.fixture(scope="module")
+def names(mesh: Mesh) -> dict[str, str]:
+    """What stands for $NAME in the questions, once every pod is there."""
+    until = time.monotonic() + READY_S
+    while True:
+        pods = {pod["metadata"]["name"]: pod for pod in get(mesh, "pods")["items"]}
+        ready = {
+            name: pod["status"]["podIP"]
+            for name, pod in pods.items()
+            for c in pod["status"].get("conditions") or ()
+            if c["type"] == "Ready"
+            and (c["status"] == "True" or (name.startswith("slow") and pod["status"].get("podIP")))
+        }
+        if len(ready) == 6 or time.monotonic() > until:
+            break
+        time.sleep(0.1)
+    assert len(ready) == 6, f"not ready: {pods.keys() - ready.keys()}"
+    web = sorted(ip for name, ip in ready.items() if name.startswith("web"))
+    found = {f"KV{i}": ready[f"kv-{i}"] for i in range(3)} | {"WEB0": web[0], "WEB1": web[1]}
+    found["SLOW"] = next(ip for name, ip in ready.items() if name.startswith("slow"))
+    more = {f"{name}_DASHED": ip.replace(".", "-") for name, ip in found.items()}
+    for name, ip in (*found.items(), ("NET_200_1", f"{net(mesh)}.200.1")):
+        more[f"{name}_REVERSED"] = ipaddress.ip_address(ip).reverse_pointer
+    return found | more | {"NET": net(mesh), "D": "default.svc.cluster.local"}
+
+
+def filled(text: str, names: dict[str, str]) -> str:
+    return re.sub(r"\$([A-Z0-9_]+)", lambda found: names.get(found[1], found[0]), text)
+
+
+Seen = dict[tuple[str, str, str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def seen(server: Server, names: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """(address, transport, question) -> what dig saw."""
+    wait_for_endpoints(server("people"), names)
+    found: Seen = {}
+    batch = tmp_path_factory.mktemp("dig") / "questions"
+    # dig builds its search list once and tells each answer that it got, so some questions take a process of their own.
+    alone = [query for query in QUERIES if "+domain" in query["ask"] or query.get("alone")]
+    together = [query for query in QUERIES if query not in alone]
+    batch.write_text("".join(filled(query["ask"], names) + "\n" for query in together))
+    for where, how in WAYS:
+        transport = ["+tcp"] if how == "tcp" else []
+        answers = dig(server(where), *transport, "-f", str(batch))
+        assert len(answers) == len(together)
+        for query, answer in zip(together, answers, strict=True):
+            found[where, how, query["id"]] = answer
+        for query in alone:
+            *_, found[where, how, query["id"]] = dig(server(where), *transport, *filled(query["ask"], names).split())
+    return found
+
+
+def wait_for_endpoints(server: tuple[str, int], names: dict[str, str]) -> None:
+    """Pods are Ready a moment before their endpoints say so."""
+    until = time.monotonic() + READY_S
+    wanted = {"kv": 3, "peers": 2, "warming-all": 1}
+    while time.monotonic() < until:
+        answers = [dig(server, f"{name}.{names['D']}")[0]["response_message_data"]["ANSWER"] for name in wanted]
+        if answers == list(wanted.values()):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"endpoints {list(wanted)}: {answers}")
+
+
+def records(data: dict[str, Any], section: str) -> list[str]:
+    """`NAME TYPE DATA`, each with the TTL that all have here; the name without its dot."""
+    found = []
+    for line in data.get(f"{section}_SECTION") or ():
+        name, ttl, of_class, rest = line.split(" ", 3)
+        assert (ttl, of_class) == ("5", "IN"), line
+        found.append(f"{name.removesuffix('.')} {rest}")
+    return found
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=[query["id"] for query in QUERIES])
+@pytest.mark.parametrize(("where", "how"), WAYS, ids=["-".join(way) for way in WAYS])
+def test_dig(seen: Seen, names: dict[str, str], where: str, how: str, query: dict[str, Any]) -> None:
+    message = seen[where, how, query["id"]]
+    data = message["response_message_data"]
+    expected = {"rcode": "NOERROR", "flags": "qr aa rd", "answer": [], "additional": []} | query
+    if how == "udp":
+        expected |= query.get("udp", {})
+    assert message["socket_protocol"] == expected.get("transport", how.upper())
+    assert (data["status"], data["flags"]) == (expected["rcode"], expected["flags"])
+    assert data["opcode"] == expected.get("opcode", "QUERY")
+    answer, additional = records(data, "ANSWER"), records(data, "ADDITIONAL")
+    if "answers" in expected:
+        assert len(set(answer)) == expected["answers"]
+    else:
+        check(answer, [filled(line, names) for line in expected["answer"]])
+        check(additional, [filled(line, names) for line in expected["additional"]])
+    authority = records(data, "AUTHORITY")
+    if "soa" in expected:
+        (line,) = authority
+        assert re.fullmatch(
+            expected["soa"] + r" SOA ns\.dns\.cluster\.local\. hostmaster\.cluster\.local\. \d+ 7200 1800 86400 5", line
+        )
+    else:
+        assert authority == []
+    options = data.get("OPT_PSEUDOSECTION")
+    assert (options is None) == (expected.get("edns") == "none")
+    assert (CIRCLE in str(options)) == ("remark" in expected)
+
+
+def check(found: list[str], expected: list[str]) -> None:
+    """The same records; with a CNAME among them in the same order."""
+    if expected and expected[0].endswith("$SOA"):
+        assert [line.split(" ")[:2] for line in found] == [expected[0].split(" ")[:2]]
+    elif any(" CNAME " in line for line in expected):
+        assert found == expected
+    else:
+        assert sorted(found) == sorted(expected)
