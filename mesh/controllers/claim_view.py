@@ -27,8 +27,7 @@ class ClaimView:
 
         placed: claim -> uids of pods that have a node, among them those that the cache does not show there yet.
         """
-        known = [key for key in claims_of(pod) if self.claims.get(key[1], key[0]) is not None]
-        return [self._wanted(key, pod, placed.get(key, frozenset())) for key in known]
+        return [self._wanted(key, pod, placed.get(key, frozenset())) for key in claims_of(pod)]
 
     def _wanted(self, key: Key, pod: Pod, placed: AbstractSet[str]) -> Wanted:
         claim: PersistentVolumeClaim | None = self.claims.get(key[1], key[0])
