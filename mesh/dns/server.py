@@ -15,6 +15,7 @@ from typing import cast
 from mesh.dns.forward import Forwarder
 from mesh.dns.message import Answers, Reply
 from mesh.dns.stream import Send, Stream, Streams
+from mesh.dns.upstream import DNS_PORT
 from mesh.dns.view import View
 from mesh.runtime.net import BindError, bind_reason, is_loopback, listening_socket
 from mesh.runtime.tasks import Tasks
@@ -31,8 +32,15 @@ class DnsServer:
     """Answers from `view()`, which is asked anew for every packet and should be cheap."""
 
     def __init__(
-        self, view: Callable[[], View], address: str = "127.0.0.1", port: int = 1053, forward: Forwarder | None = None
+        self,
+        view: Callable[[], View],
+        address: str = "127.0.0.1",
+        port: int = 1053,
+        forward: Forwarder | None = None,
+        *,
+        well_known: bool = False,
     ) -> None:
+        """well_known: answer over UDP at port 53 too, where the system lets us; a `resolv.conf` can name no other."""
         self.address = address
         self.port = port
         """With 0 a free one, known after `start`."""
@@ -40,7 +48,8 @@ class DnsServer:
         self._answers = Answers(view, recursion=forward is not None)
         self._forward = forward
         self._tasks = Tasks("dns")
-        self._udp: asyncio.DatagramTransport | None = None
+        self._well_known = well_known and port != DNS_PORT
+        self._udp: list[asyncio.DatagramTransport] = []
         self._tcp: asyncio.Server | None = None
 
     @property
@@ -57,13 +66,23 @@ class DnsServer:
         tcp, udp = _sockets(self.address, self.port)
         self.port = tcp.getsockname()[1]
         self._tcp = await loop.create_server(lambda: Stream(self.streams), sock=tcp)
-        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=udp)
+        for sock in (udp, self._at_well_known()):
+            if sock is not None:
+                transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=sock)
+                self._udp.append(transport)
+
+    def _at_well_known(self) -> socket.socket | None:
+        try:
+            return _datagram_socket(self.address, DNS_PORT) if self._well_known else None
+        except BindError as error:
+            log.info("only at port=%d reason=%s", self.port, error)
+            return None
 
     async def close(self) -> None:
         """Stop answering. Safe to call twice."""
-        if self._udp is not None:
-            self._udp.close()
-            self._udp = None
+        for transport in self._udp:
+            transport.close()
+        self._udp.clear()
         if self._tcp is not None:
             self._tcp.close()
             self.streams.close()

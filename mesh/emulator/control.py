@@ -34,14 +34,13 @@ from mesh.emulator.processes import Child, ChildFailed
 from mesh.emulator.request_totals import request_totals
 from mesh.emulator.settings import Settings
 from mesh.emulator.worker import access_log
-from mesh.node.addresses import METRICS_PORT, Plan
+from mesh.node.addresses import METRICS_PORT
 from mesh.runtime.clock import Clock, SystemClock
 from mesh.runtime.net import BindError
 from mesh.runtime.tasks import Tasks
 from mesh.store import Store, StoreError
 
 log = logging.getLogger("mesh.emulator")
-MAX_LOAD_BALANCERS = 254
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 STORAGE_CLASSES = {"standard": DIRECTORY, "shared": SHARED, "objects": OBJECTS}
 """Name -> kind of volume. The first is the default."""
@@ -92,7 +91,7 @@ class ControlPlane:
         elsewhere = self.settings.dns_forward
         forward = Forwarder(*server_address(elsewhere)) if elsewhere else None
         for address in (plan.people, plan.dns_service):
-            server = DnsServer(feed, address, port, forward)
+            server = DnsServer(feed, address, port, forward, well_known=address == plan.dns_service)
             await server.start()
             self._dns.append(server)
 
@@ -135,24 +134,11 @@ def controller_settings(settings: Settings) -> ControllerSettings:
         api_address=(plan.people, settings.api_port),
         dns_address=(plan.dns_service, settings.dns_port),
         node_grace_s=settings.node_grace_s,
-        load_balancer_address=LoadBalancers(plan),
+        load_balancer_address=plan.load_balancer,
+        zones=settings.zones,
         request_totals=request_totals,
         volume_dir=str(Path(settings.state_dir) / "volumes") if settings.state_dir else None,
     )
-
-
-class LoadBalancers:
-    """Outside addresses of LoadBalancer services, in the order in which they are first asked for."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._given: dict[tuple[str, str], str] = {}
-
-    def __call__(self, namespace: str, name: str) -> str | None:
-        key = (namespace, name)
-        if key not in self._given and len(self._given) < MAX_LOAD_BALANCERS:
-            self._given[key] = self._plan.load_balancer(0, len(self._given) + 1)
-        return self._given.get(key)
 
 
 class Supervisor:
