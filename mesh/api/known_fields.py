@@ -16,16 +16,16 @@ _TEXT = {
     "LabelSelector": "matchLabels matchExpressions:LabelSelectorRequirement",
     "LabelSelectorRequirement": "key operator values",
     "PodTemplateSpec": "metadata:ObjectMeta spec:PodSpec",
-    "PodSpec": "containers:Container initContainers:Container! ephemeralContainers! volumes:Volume nodeName "
+    "PodSpec": "containers:Container initContainers:Container ephemeralContainers! volumes:Volume nodeName "
     "nodeSelector restartPolicy terminationGracePeriodSeconds serviceAccountName serviceAccount "
     "automountServiceAccountToken hostname subdomain tolerations:Toleration affinity:Affinity dnsPolicy dnsConfig! "
-    "schedulerName activeDeadlineSeconds! hostNetwork! hostPID! hostIPC! hostUsers! shareProcessNamespace! "
+    "schedulerName activeDeadlineSeconds hostNetwork! hostPID! hostIPC! hostUsers! shareProcessNamespace! "
     "securityContext! imagePullSecrets hostAliases:HostAlias! priorityClassName! priority preemptionPolicy "
     "readinessGates! runtimeClassName! enableServiceLinks overhead! topologySpreadConstraints:TopologySpreadConstraint "
     "setHostnameAsFQDN! os schedulingGates! resourceClaims! resources!",
     "Container": "name image command args workingDir! ports:ContainerPort env:EnvVar envFrom:EnvFromSource resources! "
-    "resizePolicy! restartPolicy! volumeMounts:VolumeMount volumeDevices! livenessProbe:Probe "
-    "readinessProbe:Probe startupProbe:Probe lifecycle! terminationMessagePath terminationMessagePolicy "
+    "resizePolicy! restartPolicy volumeMounts:VolumeMount volumeDevices! livenessProbe:Probe "
+    "readinessProbe:Probe startupProbe:Probe lifecycle terminationMessagePath terminationMessagePolicy "
     "imagePullPolicy securityContext! stdin! stdinOnce! tty!",
     "ContainerPort": "name containerPort protocol hostPort! hostIP!",
     "EnvVar": "name value valueFrom:EnvVarSource",

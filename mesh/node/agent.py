@@ -8,12 +8,14 @@ from mesh.api.core import Pod, PodStatus
 from mesh.client.base import Client
 from mesh.client.informer import Informer
 from mesh.client.sharing import Sharing
+from mesh.node import departure
 from mesh.node.address_pool import AddressPool, NodeFull
 from mesh.node.addresses import PODS_PER_NODE, Plan
 from mesh.node.events import Recorder
+from mesh.node.host import Host, PodSettings, SidecarFactory, meshed
 from mesh.node.images import ImageTable
 from mesh.node.kubelet.server import KubeletServer
-from mesh.node.pod import Host, PodSettings, PodWorker, SidecarFactory, meshed
+from mesh.node.pod import PodWorker
 from mesh.node.registration import Registration
 from mesh.node.status_writer import StatusWriter
 from mesh.node.volumes import Volumes
@@ -38,13 +40,14 @@ class NodeAgent:
         clock: Clock,
         state_dir: Path,
         settings: PodSettings | None = None,
+        zone: str = "",
     ) -> None:
         self.client, self.node_name, self.index, self.plan = client, node_name, index, plan
         self.tasks = Tasks(node_name)
         node_dir = state_dir / "nodes" / node_name
         self.log_dir = node_dir / "logs"
         self._kubelet = KubeletServer(plan.node(index), lambda: self._workers.values(), clock)
-        self._registration = Registration(client, node_name, index, plan, clock)
+        self._registration = Registration(client, node_name, index, plan, clock, zone)
         self._host = Host(
             client=client,
             clock=clock,
@@ -56,6 +59,7 @@ class NodeAgent:
             sidecars=sidecars,
             log_dir=self.log_dir,
             node_ip=plan.node(index),
+            dns=f"{plan.people}:{plan.dns_port}",
             settings=settings or PodSettings(),
         )
         # Start anywhere: a node that comes back does not hand the addresses of its former pods out again at once.
@@ -122,7 +126,7 @@ class NodeAgent:
                 worker.terminate(new)
         elif new.metadata.deletion_timestamp:
             # Marked before it ran here, or before this node came back: there is nothing to stop.
-            self.tasks.start(PodWorker.confirm(self.client, new), f"confirm-{new.name}")
+            self.tasks.start(departure.confirm(self.client, new), f"confirm-{new.name}")
         elif new.status.phase not in ("Succeeded", "Failed"):
             self._begin(new, uid)
 

@@ -7,58 +7,36 @@ change is told to the pod, which writes it down.
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from mesh.api.core import Container, Pod
 from mesh.api.errors import ApiError
-from mesh.client.base import Client
-from mesh.node import environment, lifecycle, probes, sources, status
-from mesh.node.apps.context import AppContext, BadSetting
+from mesh.node import hooks, lifecycle, probes, sources, status
+from mesh.node.apps.context import BadSetting
 from mesh.node.apps.serving import Listening
 from mesh.node.backoff import Backoff
 from mesh.node.images import Image
 from mesh.node.kubelet.journal import Journal
+from mesh.node.launch import Place, Work, around, launch, runs_program
 from mesh.node.prober import Prober
-from mesh.node.process import CommandNotFound, Program
-from mesh.node.volumes import Volumes
-from mesh.runtime.clock import Clock, rfc3339
+from mesh.node.process import CommandNotFound
+from mesh.runtime.clock import rfc3339
 
 Tell = Callable[[str, str, bool], None]
 """(reason, message, warning) of an event."""
 
 
-class Work(Protocol):
-    """What runs: `Listening` or `Program`."""
-
-    async def wait(self) -> int: ...
-
-    async def stop(self, grace_s: float) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a container runs. address: where it listens.  proxy: URL of the pod's sidecar, empty without one."""
-
-    address: str
-    pod_ip: str
-    host_ip: str
-    proxy: str
-    log_dir: Path
-    volumes: Volumes
-    clock: Clock
-    client: Client
-
-
 class RunningContainer:
-    """One container of a pod. changed: called after every change of `facts`."""
+    """One container of a pod. policy: its restart policy.  changed: called after every change of `facts`."""
+
+    came_up: asyncio.Event | None = None
+    """Set once it has started, where somebody waits for that."""
 
     def __init__(
         self, pod: Pod, container: Container, image: Image, place: Place, backoff: Backoff, tell: Tell,
-        changed: Callable[[], None],
+        changed: Callable[[], None], policy: str = "Always",
     ) -> None:  # fmt: skip
-        self.pod, self.container, self.image, self.place = pod, container, image, place
+        self.pod, self.container, self.image, self.place, self.policy = pod, container, image, place, policy
         self.facts = status.ContainerFacts(container)
         self.sources = sources.NO_SOURCES
         self.journal = Journal(place.log_dir / f"{pod.namespace}_{pod.name}_{container.name}.log", place.clock)
@@ -71,7 +49,7 @@ class RunningContainer:
 
     async def run(self) -> None:
         """Start, and start again after each end, until stopped or until the restart policy says it is enough."""
-        container, pod = self.container, self.pod
+        container, pod, clock = self.container, self.pod, self.place.clock
         who = f"container={container.name} pod={pod.name}_{pod.namespace}({pod.metadata.uid})"
         while not self._is_leaving():
             outcome = await self._attempt()
@@ -80,9 +58,8 @@ class RunningContainer:
                     self._show(self._ended(outcome.code))
                 return
             ran = isinstance(outcome, lifecycle.Exited)
-            delay_s = self._backoff.next_delay_s(self.place.clock.now(), first_at_once=ran)
-            policy = pod.spec.restart_policy or "Always"
-            move = lifecycle.after(outcome, policy, delay_s, self._backoff.failures, who)
+            delay_s = self._backoff.next_delay_s(clock.now(), first_at_once=ran)
+            move = lifecycle.after(outcome, self.policy, delay_s, self._backoff.failures, who)
             if isinstance(outcome, lifecycle.Exited):
                 self.facts.last_state = self._ended(outcome.code)
             if isinstance(move, lifecycle.Finished):
@@ -103,6 +80,11 @@ class RunningContainer:
             return failed
         assert self._work is not None
         try:
+            if await self._hook(hooks.POST_START, None):
+                self._begin_probes()
+            else:
+                self._tell("Killing", f"Stopping container {self.container.name}: its postStart hook failed", False)
+                await self._work.stop(lifecycle.grace_s(self.pod))
             code = await self._work.wait()
             self._stop_probers()
             await self._work.stop(0.0)  # what ended by itself may have left something behind
@@ -111,12 +93,33 @@ class RunningContainer:
         self._work = None
         return lifecycle.Exited(code)
 
+    async def _hook(self, name: str, limit_s: float | None) -> bool:
+        """Carry out a hook, if there is one, within so long; False when it failed, which people are told."""
+        wanted = hooks.action(self.container, name)
+        program = runs_program(self.image)
+        if wanted is None or hooks.not_executed(self.container, name, program):
+            return True
+        try:
+            async with asyncio.timeout(limit_s):
+                problem = await hooks.run(wanted, self.container, self.place.address, program, self._beside)
+        except TimeoutError:
+            problem = "it was not done within the grace period"
+        if problem is not None:
+            title = name[0].upper() + name[1:] + "Hook"
+            self._tell(f"Failed{title}", f"{title} failed: {problem}", True)
+        return problem is None
+
+    def _beside(self) -> tuple[Mapping[str, str], Path]:
+        found = around(self.pod, self.container, self.image, self.place, self.sources)
+        return found.env, found.directory
+
     async def _start(self) -> lifecycle.StartFailed | None:
         name, image = self.container.image, self.image
         if image.behaviour == "fail-pull":
             return self._failed("ErrImagePull", f'Failed to pull image "{name}": image not found')
         try:
-            self._work = await self._launch()
+            self.sources = await sources.fetch(self.place.client, self.pod.namespace, self.container)
+            self._work = await launch(self.pod, self.container, image, self.place, self.sources, self.journal)
         except CommandNotFound as error:
             return self._failed("ErrImagePull", f'Failed to pull image "{name}": {error}')
         except (BadSetting, ApiError) as error:
@@ -132,7 +135,6 @@ class RunningContainer:
         self.facts.image_id = image.image_id
         self.facts.container_id = f"loopmesh://{uuid.uuid4().hex}"
         self._started_at = rfc3339(self.place.clock.wall())
-        self._begin_probes()
         if image.behaviour == "crash" and isinstance(self._work, Listening):
             self._work.crash(1)
         return None
@@ -142,37 +144,10 @@ class RunningContainer:
         self.journal.end()
         return lifecycle.StartFailed(reason, message)
 
-    async def _launch(self) -> Work:
-        container, pod, place = self.container, self.pod, self.place
-        self.sources = await sources.fetch(place.client, pod.namespace, container)
-        env = environment.container_env(container, pod, place.pod_ip, place.host_ip, self.sources)
-        ports = tuple(port.container_port for port in container.ports or () if port.protocol == "TCP")
-        args = tuple(environment.expand(arg, env) for arg in container.args or ())
-        volumes = place.volumes.mount(pod, container)
-        directory = next(iter(volumes.values()), place.volumes.scratch(pod, container))
-        if self.image.command:
-            words = [*self.image.command, *args]
-            given = environment.program_env(
-                pod, address=place.address, ports=ports, pod_ip=place.pod_ip, proxy=place.proxy, volumes=volumes
-            )
-            return await Program.start(words, {**given, **env}, self.journal.begin_file())
-        ports = self.image.ports(ports, args)
-        context = AppContext(
-            pod_name=pod.name,
-            pod_ip=place.pod_ip,
-            node_name=pod.spec.node_name or "",
-            namespace=pod.namespace,
-            container_name=container.name,
-            image=container.image,
-            address=place.address,
-            ports=ports,
-            volume_dir=directory,
-            volumes=volumes,
-            labels=pod.metadata.label_map,
-            args=args,
-        )
-        app = self.image.build(env, context)
-        return await Listening.open(app, place.address, ports, self.journal.begin_memory())
+    def skip(self) -> None:
+        """Count as done without having run."""
+        self._started_at = rfc3339(self.place.clock.wall())
+        self._show(self._ended(0))
 
     # Probes: startup first; readiness and liveness once it has started.
 
@@ -220,7 +195,7 @@ class RunningContainer:
             own = probe.termination_grace_period_seconds if probe is not None else None
             grace_s = lifecycle.grace_s(self.pod) if own is None else float(own)
             self._show(self.facts.state, started=False)
-            self._ending = asyncio.get_running_loop().create_task(work.stop(grace_s), name=f"restart/{name}")
+            self._ending = asyncio.get_running_loop().create_task(self._end(work, grace_s), name=f"restart/{name}")
 
     def _stop_probers(self) -> None:
         for prober in self._probers:
@@ -235,8 +210,25 @@ class RunningContainer:
         self._tell("Killing", f"Container {name} definition changed, will be restarted", False)
         self._stop_probers()
         if self._work is not None:
-            stopping = self._work.stop(lifecycle.grace_s(self.pod))
+            stopping = self._end(self._work, lifecycle.grace_s(self.pod))
             self._ending = asyncio.get_running_loop().create_task(stopping, name=f"change/{name}")
+
+    async def _end(self, work: Work, grace_s: float) -> None:
+        """End one run, its preStop hook first."""
+        begun = self.place.clock.now()
+        if hooks.action(self.container, hooks.PRE_STOP) is not None:
+            await self._hook(hooks.PRE_STOP, grace_s)
+            grace_s = max(grace_s - (self.place.clock.now() - begun), lifecycle.LEAST_GRACE_S)
+        await work.stop(grace_s)
+
+    @property
+    def before_stop(self) -> bool:
+        """Whether there is something to do before it is stopped."""
+        return self._work is not None and hooks.action(self.container, hooks.PRE_STOP) is not None
+
+    async def pre_stop(self, limit_s: float) -> None:
+        """Do what the container wants done before it is stopped, within so long."""
+        await self._hook(hooks.PRE_STOP, limit_s)
 
     async def stop(self, grace_s: float) -> None:
         """Stop for good; within the grace period if it wants to."""
@@ -254,6 +246,8 @@ class RunningContainer:
 
     def _show(self, state: Mapping[str, object], started: bool = False, ready: bool = False) -> None:
         self.facts.state, self.facts.started, self.facts.ready = dict(state), started, ready
+        if started and self.came_up is not None:
+            self.came_up.set()
         self._changed()
 
     def _ended(self, code: int) -> dict[str, object]:

@@ -9,7 +9,7 @@ import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from mesh.api.core import Event, EventSource
+from mesh.api.core import Event, EventSource, Pod
 from mesh.api.errors import AlreadyExists, ApiError, NotFound
 from mesh.api.meta import Object, ObjectMeta, ObjectReference
 from mesh.client.base import Client
@@ -50,6 +50,12 @@ class _What:
     warning: bool
 
 
+def _list_of(holder: Object, container: str) -> str:
+    """The list of the spec that holds the container."""
+    init = holder.spec.init_containers if isinstance(holder, Pod) else None
+    return "initContainers" if any(known.name == container for known in init or ()) else "containers"
+
+
 class Recorder:
     """Writes events without making anybody wait; a failure to write is only logged."""
 
@@ -67,7 +73,7 @@ class Recorder:
         told = self._count(pod, reason, message)
         if told.waiting or (told.count > MAX_EAGER and told.count % MAX_EAGER):
             return
-        place = f"spec.containers{{{container}}}" if container else None
+        place = f"spec.{_list_of(pod, container)}{{{container}}}" if container else None
         what = _What(type(pod).__name__, pod.namespace, pod.name, pod.metadata.uid, place, reason, message, warning)
         try:
             self._serial += 1

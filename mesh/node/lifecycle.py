@@ -1,15 +1,19 @@
 """What does a pod do next? The decisions of a pod's life, from values to values.
 
-`after` says what follows the end of a container, `departure` when each step of a termination begins, `pace` how long a
-change of status may wait for a better one, and `not_executed` which fields of a pod nobody here carries out.
+`after` says what follows the end of a container, `departure` when each step of a termination begins, and `pace` how
+long a change of status may wait for a better one.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mesh.api.core import Container, Pod
+from mesh.api.core import Pod
+from mesh.runtime.clock import parse_rfc3339
 
 DEFAULT_GRACE_S = 30.0
+LEAST_GRACE_S = 2.0
+"""What a container gets at least after a preStop hook that has used the grace period up."""
+TOO_LONG = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+"""Why a pod ends after its spec.activeDeadlineSeconds: reason and message of the kubelet."""
 SETTLE_S = 0.25
 """A pod that starts usually stands within so long: its first written status is then already the last one."""
 
@@ -85,6 +89,13 @@ def grace_s(pod: Pod) -> float:
     return DEFAULT_GRACE_S
 
 
+def deadline_s(pod: Pod, started_at: str, wall_s: float) -> float | None:
+    """Seconds until the pod has been active for too long, 0 when it has been; None when it may be for ever."""
+    if pod.spec.active_deadline_seconds is None:
+        return None
+    return max(0.0, pod.spec.active_deadline_seconds - (wall_s - parse_rfc3339(started_at)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
     """When the steps of a termination begin and end, on the clock that gave `now`.
@@ -114,39 +125,3 @@ def pace(was_ready: bool | None, ready: bool, settled: bool) -> float:
     if ready != bool(was_ready) or settled:
         return 0.0
     return SETTLE_S
-
-
-def not_executed(pod: Pod, built_in: frozenset[str]) -> Iterator[str]:
-    """Fields that the pod uses and that nothing here carries out, with what happens instead.
-
-    built_in: names of the containers that run a built-in application.
-    """
-    spec = pod.spec
-    if spec.init_containers:
-        yield "spec.initContainers: init containers do not run here; the pod starts without them"
-    extra = spec.model_extra or {}
-    if extra.get("hostNetwork"):
-        yield "spec.hostNetwork: the pod has an address of its own as every pod here"
-    if extra.get("readinessGates"):
-        yield "spec.readinessGates: not waited for"
-    if extra.get("activeDeadlineSeconds"):
-        yield "spec.activeDeadlineSeconds: the pod is not ended by it"
-    for container in spec.containers:
-        yield from _not_executed(container, container.name in built_in)
-
-
-def _not_executed(container: Container, built_in: bool) -> Iterator[str]:
-    where = f"spec.containers{{{container.name}}}"
-    if container.command:
-        instead = "is a built-in application here; --image NAME=COMMAND runs a program"
-        yield f"{where}.command: {container.image} {instead if built_in else 'runs as --image says'}"
-    if container.working_dir and not built_in:
-        yield f"{where}.workingDir: programs run where `mesh up` was called"
-    for hook, action in (container.lifecycle or {}).items():
-        if action:
-            yield f"{where}.lifecycle.{hook}: hooks do not run here"
-    for port in container.ports or ():
-        if port.host_port:
-            yield f"{where}.ports.hostPort: {port.host_port} is not opened on the node; use a Service of type NodePort"
-        if port.protocol != "TCP":
-            yield f"{where}.ports.protocol: {port.protocol} port {port.container_port} is not opened, only TCP is"

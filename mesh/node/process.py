@@ -55,9 +55,16 @@ class Program:
         self._check = asyncio.get_running_loop().call_later(LOG_CHECK_S, self._bound_log)
 
     @classmethod
-    async def start(cls, command: Sequence[str], env: Mapping[str, str], log_path: Path) -> "Program":
-        """Start the command. Raises CommandNotFound, BadSetting."""
-        os.makedirs(log_path.parent, exist_ok=True)
+    async def start(
+        cls, command: Sequence[str], env: Mapping[str, str], log_path: Path, folder: Path | None = None
+    ) -> "Program":
+        """Start the command. folder: its working directory, made if it is not there; None is the node's own.
+
+        Raises CommandNotFound, BadSetting.
+        """
+        for needed in (log_path.parent, folder):
+            if needed is not None:
+                os.makedirs(needed, exist_ok=True)
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         full = {**inherited, "PYTHONUNBUFFERED": "1", **env}
         if shutil.which(command[0], path=full.get("PATH")) is None:
@@ -68,6 +75,7 @@ class Program:
                 process = await asyncio.create_subprocess_exec(
                     *command,
                     env=full,
+                    cwd=folder,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -11,6 +11,7 @@ from mesh.api.errors import AlreadyExists, ApiError, NotFound
 from mesh.api.meta import ObjectMeta
 from mesh.client.base import Client
 from mesh.node.addresses import PODS_PER_NODE, Plan
+from mesh.node.ways import ZONE_LABEL
 from mesh.runtime.clock import Clock, rfc3339, rfc3339_micro
 
 log = logging.getLogger("mesh.node")
@@ -22,10 +23,11 @@ _FIRST_AGAIN_S, _LAST_AGAIN_S = 0.05, 1.0
 
 
 class Registration:
-    """The Node object of one node process."""
+    """The Node object of one node process. zone: empty for none."""
 
-    def __init__(self, client: Client, name: str, index: int, plan: Plan, clock: Clock) -> None:
+    def __init__(self, client: Client, name: str, index: int, plan: Plan, clock: Clock, zone: str = "") -> None:
         self._client, self._name, self._index, self._plan, self._clock = client, name, index, plan, clock
+        self._zone = zone
         self._since = rfc3339(clock.wall())
         self.kubelet_port = KUBELET_PORT
         """Where the node answers for its pods; to be set before it registers."""
@@ -90,6 +92,8 @@ class Registration:
             "beta.kubernetes.io/os": system,
             "beta.kubernetes.io/arch": arch,
         }
+        if self._zone:
+            labels |= {ZONE_LABEL: self._zone, "failure-domain.beta.kubernetes.io/zone": self._zone}
         capacity = {"cpu": "8", "memory": "16Gi", "pods": str(PODS_PER_NODE)}
         machine = uuid.uuid5(uuid.NAMESPACE_DNS, self._name).hex
         cidr = self._plan.pod_cidr(self._index)

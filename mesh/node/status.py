@@ -6,7 +6,8 @@ from typing import Any
 
 from mesh.api.core import Container, ContainerStatus, Pod
 
-_ON_ITS_WAY = "ContainerCreating"
+CREATING, INITIALIZING = "ContainerCreating", "PodInitializing"
+_ON_ITS_WAY = (CREATING, INITIALIZING)
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class ContainerFacts:
     ready: bool = False
     started: bool = False
     restarts: int = 0
-    state: dict[str, Any] = field(default_factory=lambda: waiting(_ON_ITS_WAY))
+    state: dict[str, Any] = field(default_factory=lambda: waiting(CREATING))
     last_state: dict[str, Any] = field(default_factory=dict)
 
     def comes_back(self, known: ContainerStatus | None) -> None:
@@ -32,11 +33,30 @@ class ContainerFacts:
         self.last_state = terminated(255, "Unknown", started, started, known.container_id)
 
     @property
+    def stays(self) -> bool:
+        """Of an init container: whether it runs beside the others instead of before them."""
+        return self.container.restart_policy == "Always"
+
+    @property
+    def initialized(self) -> bool:
+        """Of an init container: whether the next one may start."""
+        if self.stays:
+            return self.started
+        ended: dict[str, Any] | None = self.state.get("terminated")
+        return ended is not None and ended["exitCode"] == 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether its present or last end was a bad one."""
+        ended = self.state.get("terminated") or (self.last_state.get("terminated") if "waiting" in self.state else None)
+        return ended is not None and ended["exitCode"] != 0
+
+    @property
     def troubled(self) -> bool:
         """Not running, and not merely on its way up."""
         if "terminated" in self.state:
             return True
-        return "waiting" in self.state and self.state["waiting"]["reason"] != _ON_ITS_WAY
+        return "waiting" in self.state and self.state["waiting"]["reason"] not in _ON_ITS_WAY
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -54,7 +74,8 @@ class ContainerFacts:
 
 def known_facts(pod: Pod) -> dict[str, ContainerStatus]:
     """What the API says of the pod's containers, by name."""
-    return {known.name: known for known in pod.status.container_statuses or ()}
+    both = (*(pod.status.container_statuses or ()), *(pod.status.init_container_statuses or ()))
+    return {known.name: known for known in both}
 
 
 def waiting(reason: str, message: str = "") -> dict[str, Any]:
@@ -77,8 +98,10 @@ def terminated(code: int, reason: str, started_at: str, finished_at: str, contai
     }
 
 
-def phase_of(facts: Sequence[ContainerFacts], restart_policy: str) -> str:
+def phase_of(facts: Sequence[ContainerFacts], restart_policy: str, init: Sequence[ContainerFacts] = ()) -> str:
     """Pending, Running, Succeeded or Failed, by the kubelet's rules."""
+    if restart_policy == "Never" and any(fact.failed for fact in init if not fact.stays):
+        return "Failed"
     if any("waiting" in fact.state and not fact.restarts and not fact.last_state for fact in facts):
         return "Pending"
     ended = [fact.state["terminated"]["exitCode"] for fact in facts if "terminated" in fact.state]
@@ -96,23 +119,33 @@ def is_ready(facts: Sequence[ContainerFacts], terminating: bool) -> bool:
 
 
 def conditions(
-    pod: Pod, facts: Sequence[ContainerFacts], before: Mapping[str, tuple[str, str]], now: str, terminating: bool
+    phase: str,
+    facts: Sequence[ContainerFacts],
+    before: Mapping[str, tuple[str, str]],
+    now: str,
+    terminating: bool,
+    init: Sequence[ContainerFacts] = (),
 ) -> list[dict[str, Any]]:
     """The pod's conditions.
 
     before: type -> (status, transition time) as last said.  now: the time that one which changes gets.
+    init: the facts of init containers; those that stay are to be ready as well.
     """
-    ready = is_ready(facts, terminating)
-    unready = [fact.container.name for fact in facts if not fact.ready]
-    finished = phase_of(facts, pod.spec.restart_policy or "Always") in ("Succeeded", "Failed")
-    why = {} if ready else {"reason": "PodCompleted" if finished else "ContainersNotReady"}
-    if unready and not finished:
+    beside = [*facts, *(fact for fact in init if fact.stays)]
+    ready = is_ready(beside, terminating)
+    unready = [fact.container.name for fact in beside if not fact.ready]
+    done = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase)
+    why = {} if ready else {"reason": done or "ContainersNotReady"}
+    if unready and not done:
         why["message"] = f"containers with unready status: [{' '.join(unready)}]"
     elif terminating and not ready:
         why = {"reason": "Terminating", "message": "the pod is going away"}
+    missing = [fact.container.name for fact in init if not fact.initialized] if phase != "Succeeded" else []
+    incomplete = {"reason": "ContainersNotInitialized",
+                  "message": f"containers with incomplete status: [{' '.join(missing)}]"}  # fmt: skip
     told: list[tuple[str, bool, dict[str, str]]] = [
         ("PodScheduled", True, {}),
-        ("Initialized", True, {}),
+        ("Initialized", not missing, incomplete if missing else {}),
         ("ContainersReady", ready, why),
         ("Ready", ready, why),
     ]

@@ -12,7 +12,8 @@ class AppContext:
     address: where it listens (behind the sidecar in a meshed pod).  ports: its containerPorts, possibly none.
     volume_dir: the first mounted volume's directory, else one of the container's own, which need not exist yet.
     volumes: mountPath -> directory.  scratch_dir: the container's own, where a program starts; None is where
-    `mesh up` was called.  dns: ADDRESS:PORT of the mesh's DNS, empty where nobody said.
+    `mesh up` was called.  dns: ADDRESS:PORT of the mesh's DNS, empty where nobody said.  read_only: the mountPaths that
+    may not be written to; volume_read_only: whether volume_dir is one of them.
     """
 
     pod_name: str
@@ -29,6 +30,8 @@ class AppContext:
     args: tuple[str, ...] = ()
     scratch_dir: Path | None = None
     dns: str = ""
+    read_only: frozenset[str] = frozenset()
+    volume_read_only: bool = False
 
 
 class BadSetting(Exception):

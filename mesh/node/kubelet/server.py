@@ -104,7 +104,7 @@ class KubeletServer:
 
     def _container(self, request: web.Request, must_run: bool = False) -> RunningContainer:
         worker, name = self._pod(request), request.match_info["container"]
-        for running in worker.containers:
+        for running in worker.all:
             if running.container.name == name:
                 if must_run and "running" not in running.facts.state:
                     raise BadRequest(f'container "{name}" in pod "{worker.pod.name}" is not running{_why(running)}')

@@ -22,8 +22,8 @@ from mesh.apiserver.local import LocalClient
 from mesh.apiserver.registry import Registry, index
 from mesh.node.addresses import Plan
 from mesh.node.agent import NodeAgent
+from mesh.node.host import PodSettings, SidecarFactory
 from mesh.node.images import ImageTable
-from mesh.node.pod import PodSettings, SidecarFactory
 from mesh.runtime.clock import SystemClock
 from mesh.store import Store
 

@@ -12,10 +12,10 @@ from mesh.node.lifecycle import (
     Retry,
     StartFailed,
     after,
+    deadline_s,
     departure,
     exit_reason,
     grace_s,
-    not_executed,
     pace,
 )
 
@@ -105,42 +105,9 @@ def test_pace(was_ready: bool | None, ready: bool, settled: bool, wanted: float)
 
 
 @pytest.mark.parametrize(
-    ("spec", "field"),
-    [
-        pytest.param({"initContainers": [{"name": "i"}]}, "spec.initContainers", id="init"),
-        pytest.param({"hostNetwork": True}, "spec.hostNetwork", id="host network"),
-        pytest.param({"readinessGates": [{"conditionType": "x"}]}, "spec.readinessGates", id="gates"),
-        pytest.param({"activeDeadlineSeconds": 5}, "spec.activeDeadlineSeconds", id="deadline"),
-        pytest.param({"containers": [{"name": "app", "command": ["sh"]}]}, "spec.containers{app}.command", id="command"),
-        pytest.param(
-            {"containers": [{"name": "app", "lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}]},
-            "spec.containers{app}.lifecycle.preStop", id="hook",
-        ),
-        pytest.param(
-            {"containers": [{"name": "app", "ports": [{"containerPort": 1, "hostPort": 2}]}]},
-            "spec.containers{app}.ports.hostPort", id="host port",
-        ),
-        pytest.param(
-            {"containers": [{"name": "app", "ports": [{"containerPort": 1, "protocol": "UDP"}]}]},
-            "spec.containers{app}.ports.protocol", id="udp",
-        ),
-    ],
-)  # fmt: skip
-def test_a_field_that_is_not_executed_is_named(spec: dict[str, Any], field: str) -> None:
-    lines = list(not_executed(Pod.model_validate({"spec": spec}), frozenset({"app"})))
-    assert [line.partition(":")[0] for line in lines] == [field]
-
-
-def test_a_users_program_is_told_what_it_does_not_get() -> None:
-    container = {"name": "app", "image": "web", "command": ["sh"], "workingDir": "/app"}
-    pod = Pod.model_validate({"spec": {"containers": [container]}})
-    assert list(not_executed(pod, frozenset())) == [
-        "spec.containers{app}.command: web runs as --image says",
-        "spec.containers{app}.workingDir: programs run where `mesh up` was called",
-    ]
-
-
-@pytest.mark.parametrize("built_in", [frozenset[str](), frozenset({"app"})])
-def test_a_plain_pod_is_quiet(built_in: frozenset[str]) -> None:
-    pod = Pod.model_validate({"spec": {"containers": [{"name": "app", "ports": [{"containerPort": 1}]}]}})
-    assert list(not_executed(pod, built_in)) == []
+    ("spec", "left"),
+    [({}, None), ({"activeDeadlineSeconds": 60}, 50.0), ({"activeDeadlineSeconds": 5}, 0.0)],
+    ids=["none", "some left", "over"],
+)
+def test_deadline(spec: dict[str, Any], left: float | None) -> None:
+    assert deadline_s(Pod.model_validate({"spec": spec}), "1970-01-01T00:00:10Z", 20.0) == left

@@ -10,7 +10,7 @@ import pytest
 from mesh.api.core import Pod
 from mesh.node import lifecycle
 from mesh.node import pod as pod_module
-from mesh.node.pod import PodSettings, meshed
+from mesh.node.host import PodSettings, meshed
 from mesh.runtime.net import BindError
 
 
@@ -113,12 +113,16 @@ async def test_a_sidecar_that_does_not_start_is_told_and_tried_again(
 
 async def test_fields_that_are_not_executed_are_told(world: Any) -> None:
     await world.node()
-    world.make(command=["sleep", "1"], lifecycle={"preStop": {"sleep": {"seconds": 1}}},
-               initContainers=[{"name": "init", "image": "busybox"}])  # fmt: skip
+    world.make(command=["sleep", "1"], lifecycle={"preStop": {"exec": {"command": ["x"]}}},
+               initContainers=[{"name": "init", "image": "httpd"}])  # fmt: skip
     await world.ready()
     await asyncio.sleep(0.1)
     told = {event.message.partition(":")[0] for event in await world.events("NotExecuted")}
-    assert told == {"spec.initContainers", "spec.containers{app}.command", "spec.containers{app}.lifecycle.preStop"}
+    assert told == {
+        "spec.initContainers{init}",
+        "spec.containers{app}.command",
+        "spec.containers{app}.lifecycle.preStop",
+    }
 
 
 async def test_another_image_is_a_restart_at_the_same_address(world: Any) -> None:

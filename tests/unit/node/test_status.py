@@ -43,6 +43,30 @@ def test_a_pod_that_crashed_stays_running() -> None:
 
 
 @pytest.mark.parametrize(
+    ("init", "policy", "phase"),
+    [
+        pytest.param(facts(CREATING, "i"), "Never", "Pending", id="not yet"),
+        pytest.param(facts(ended(1), "i"), "Never", "Failed", id="failed for good"),
+        pytest.param(facts(CRASHING, "i", last_state=ended(1)), "Always", "Pending", id="tried again"),
+        pytest.param(facts(ended(0), "i"), "Never", "Pending", id="done, the others are not up"),
+    ],
+)
+def test_phase_while_it_begins(init: ContainerFacts, policy: str, phase: str) -> None:
+    assert phase_of([facts(status.waiting(status.INITIALIZING))], policy, [init]) == phase
+
+
+def test_init_containers_show_in_the_conditions() -> None:
+    side = facts(RUNNING, "side", started=True)
+    side.container.restart_policy = "Always"
+    seen = conditions(
+        "Pending", [facts(CREATING)], {}, "now", False, [facts(ended(0), "a"), side, facts(CREATING, "b")]
+    )
+    said = {c["type"]: c.get("message") for c in seen}
+    assert said["Initialized"] == "containers with incomplete status: [b]"
+    assert said["Ready"] == "containers with unready status: [app side]"
+
+
+@pytest.mark.parametrize(
     ("ready", "terminating", "wanted"),
     [([True, True], False, True), ([True, False], False, False), ([True], True, False), ([], False, False)],
 )
@@ -52,7 +76,8 @@ def test_is_ready(ready: list[bool], terminating: bool, wanted: bool) -> None:
 
 def shown(pod: Pod, seen: list[ContainerFacts], terminating: bool = False) -> dict[str, dict[str, Any]]:
     before = {"PodScheduled": ("True", "then"), "Ready": ("True", "then"), "ContainersReady": ("False", "then")}
-    return {c["type"]: c for c in conditions(pod, seen, before, "now", terminating)}
+    phase = phase_of(seen, pod.spec.restart_policy or "Always")
+    return {c["type"]: c for c in conditions(phase, seen, before, "now", terminating)}
 
 
 def test_a_condition_keeps_its_time_until_it_changes() -> None:

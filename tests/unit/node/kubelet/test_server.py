@@ -53,7 +53,7 @@ async def kubelet(tmp_path: Path) -> AsyncIterator[KubeletServer]:
         for container, state in zip(pod.spec.containers, states, strict=True)
     ]  # fmt: skip
     containers[0].journal.begin_memory().say("listening")
-    worker: Any = SimpleNamespace(pod=pod, containers=containers, pod_ip="127.0.0.1", app_ip="127.0.0.1")
+    worker: Any = SimpleNamespace(pod=pod, all=containers, pod_ip="127.0.0.1", app_ip="127.0.0.1")
     made = KubeletServer("127.0.0.1", lambda: [worker], clock, port=0)
     await made.start()
     yield made
