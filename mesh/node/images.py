@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesh.node import layers as layering
-from mesh.node.apps import demo, http_echo, kv, redis, shell, welcome
+from mesh.node.apps import demo, http_echo, kv, objects, redis, shell, welcome
 from mesh.node.apps.context import AppContext, BadSetting
 from mesh.node.apps.serving import Servable
 from mesh.node.apps.start import Start
@@ -57,6 +57,7 @@ BUILT_IN: dict[str, BuiltIn] = {
     "nginx": BuiltIn(welcome.nginx, 80, settings=welcome.nginx_server),
     "hashicorp/http-echo": BuiltIn(http_echo.build, http_echo.DEFAULT_PORT, http_echo.listen_port),
     "mesh/kv": BuiltIn(kv.build, 8080),
+    "mesh/objects": BuiltIn(objects.build, 8080),
 }
 PROGRAMS = frozenset({REDIS, *shell.TOOLS})
 """Short names of the images that are programs of this machine."""

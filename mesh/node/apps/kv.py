@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,8 @@ MAX_VALUE_BYTES = 1 << 20
 """A value is held in memory whole while it is written."""
 _LENGTH_BYTES = 4
 _DRAFT = ".draft"
+_NAME = re.compile(r"[0-9a-f]{64}")
+"""Of the files that are ours: a volume may hold others' as well."""
 
 T = TypeVar("T")
 
@@ -41,6 +44,9 @@ class Place(Protocol):
         """A directory that outlives the container; it need not exist yet."""
         ...
 
+    @property
+    def volume_read_only(self) -> bool: ...
+
 
 class KeyFiles:
     """Keys and values as files of one directory, one each. Blocking; one caller at a time.
@@ -48,17 +54,19 @@ class KeyFiles:
     A file is named by the hash of its key, so that any key fits, and holds the key's length, the key and the value.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, read_only: bool = False) -> None:
+        self._directory, self._read_only = directory, read_only
         self._keys: set[str] = set()
 
     def open(self) -> None:
         """Read which keys there are; drafts of writes that were never acknowledged are thrown away."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        for path in self._directory.iterdir():
+        if not self._read_only:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        for path in self._directory.iterdir() if self._directory.is_dir() else ():
             if path.suffix == _DRAFT:
-                path.unlink()
-            else:
+                if not self._read_only:
+                    path.unlink()
+            elif _NAME.fullmatch(path.name):
                 with path.open("rb") as file:
                     self._keys.add(file.read(int.from_bytes(file.read(_LENGTH_BYTES))).decode())
 
@@ -109,7 +117,8 @@ class _Shard:
     """The HTTP side. All file work happens in order on one thread of its own, so the node's loop never waits."""
 
     def __init__(self, place: Place) -> None:
-        self._files = KeyFiles(place.volume_dir)
+        self._files = KeyFiles(place.volume_dir, place.volume_read_only)
+        self._read_only = place.volume_read_only
         self._headers = {"x-pod": place.pod_name, "x-node": place.node_name}
         self._pod = place.pod_name
         self._thread: ThreadPoolExecutor | None = None
@@ -140,13 +149,19 @@ class _Shard:
         return web.Response(body=value, content_type="application/octet-stream", headers=self._headers)
 
     async def put(self, request: web.Request, key: str) -> web.Response:
+        self._writable()
         value = await request.read()
         new = await self._do(lambda: self._files.put(key, value))
         return web.Response(status=201 if new else 204, headers=self._headers)
 
     async def delete(self, request: web.Request, key: str) -> web.Response:
+        self._writable()
         gone = await self._do(lambda: self._files.delete(key))
         return web.Response(status=204, headers=self._headers) if gone else self._absent(key)
+
+    def _writable(self) -> None:
+        if self._read_only:
+            raise web.HTTPForbidden(text=f"{self._pod}: the volume is mounted read-only\n", headers=self._headers)
 
     def _absent(self, key: str) -> web.Response:
         return web.Response(status=404, text=f"{self._pod} holds no key {key!r}\n", headers=self._headers)

@@ -22,6 +22,7 @@ class Here:
     volume_dir: Path
     pod_name: str = "kv-0"
     node_name: str = "node-1"
+    volume_read_only: bool = False
 
 
 @pytest.fixture
