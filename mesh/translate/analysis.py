@@ -7,6 +7,7 @@ nothing here executes. None of it stops a configuration from being used.
 from collections.abc import Iterator, Mapping
 
 from mesh.translate import findings as code
+from mesh.translate import session
 from mesh.translate.destination import DestinationView
 from mesh.translate.findings import Finding
 from mesh.translate.ingress import host_rules
@@ -153,9 +154,14 @@ def _ingress(ingress: IngressView) -> Iterator[Finding]:
 
     if ingress.spec.tls:
         yield finding("spec.tls", "the gateway speaks plain HTTP only; the hosts are served without TLS")
+    for key, wrong in session.complaints(ingress.annotations):
+        yield finding(f"metadata.annotations[{key}]", wrong)
     for key in ingress.annotations:
-        if key.startswith("nginx.ingress.kubernetes.io/"):
-            yield finding(f"metadata.annotations[{key}]", "annotations of the nginx controller do nothing here")
+        if not session.known(key):
+            yield finding(
+                f"metadata.annotations[{key}]",
+                "annotations of the nginx controller other than those about sessions do nothing here",
+            )
     backends = [("spec.defaultBackend", ingress.spec.default_backend)]
     for index, rule in enumerate(ingress.spec.rules or ()):
         paths = rule.http.paths if rule.http else ()

@@ -15,6 +15,7 @@ from envoy.config.route.v3 import route_components_pb2
 from mesh.api.services import HttpIngressPath, IngressBackend, ServiceBackendPort
 from mesh.translate.hosts import service_host
 from mesh.translate.routerule import HeaderMatcher, Route, default_route, regex, service_routes
+from mesh.translate.session import keep
 from mesh.translate.snapshot import Snapshot
 from mesh.translate.targets import Target
 from mesh.translate.views import IngressView, PortView, ServiceView
@@ -151,7 +152,8 @@ def routes(snapshot: Snapshot, rules: HostRules) -> Iterator[Route]:
         else:
             own = snapshot.rules.get(backing.host, ())
             below = service_routes(snapshot, backing.service, backing.port, None, rules=own)
-        yield from filter(None, (combine(route, rule.match) for route in below))
+        cookie = rule.ingress.session or (backing.service.session if backing.service else None)
+        yield from keep(filter(None, (combine(route, rule.match) for route in below)), cookie, rule.match.path)
 
 
 def combine(route: Route, path: PathMatch) -> Route | None:

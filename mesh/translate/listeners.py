@@ -9,6 +9,7 @@ from envoy.config.core.v3 import base_pb2
 from envoy.config.listener.v3 import listener_components_pb2, listener_pb2
 from envoy.config.route.v3 import route_components_pb2, route_pb2
 from envoy.extensions.filters.http.router.v3 import router_pb2
+from envoy.extensions.filters.http.stateful_session.v3 import stateful_session_pb2
 from envoy.extensions.filters.network.http_connection_manager.v3 import http_connection_manager_pb2 as hcm
 from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 from google.protobuf import any_pb2, duration_pb2, wrappers_pb2
@@ -16,6 +17,7 @@ from google.protobuf import any_pb2, duration_pb2, wrappers_pb2
 from mesh.translate.clusters import ads, socket_address
 from mesh.translate.hosts import inbound_name
 from mesh.translate.routerule import default_route
+from mesh.translate.session import FILTER
 from mesh.translate.targets import Target
 
 INBOUND, OUTBOUND = base_pb2.INBOUND, base_pb2.OUTBOUND
@@ -46,7 +48,7 @@ def http_listener(
     manager = hcm.HttpConnectionManager(
         stat_prefix=stat_prefix,
         rds=hcm.Rds(config_source=ads(), route_config_name=routes),
-        http_filters=[hcm.HttpFilter(name="envoy.filters.http.router", typed_config=_any(router_pb2.Router()))],
+        http_filters=_filters(direction),
         server_name=server_name,
         server_header_transformation=_APPEND if direction == INBOUND else _OVERWRITE,
         use_remote_address=wrappers_pb2.BoolValue(value=edge),
@@ -55,6 +57,15 @@ def http_listener(
         stream_idle_timeout=duration_pb2.Duration(),
     )
     return _listener(name, address, port, direction, "envoy.filters.network.http_connection_manager", manager)
+
+
+def _filters(direction: int) -> list[Any]:
+    """The HTTP filters before an application have nothing to do; elsewhere routes may have a word for them."""
+    router = hcm.HttpFilter(name="envoy.filters.http.router", typed_config=_any(router_pb2.Router()))
+    if direction == INBOUND:
+        return [router]
+    session = hcm.HttpFilter(name=FILTER, typed_config=_any(stateful_session_pb2.StatefulSession()))
+    return [session, router]
 
 
 def tcp_listener(name: str, address: str, port: int, cluster: str, *, direction: int = OUTBOUND) -> Listener:

@@ -19,6 +19,7 @@ from mesh.translate.destination import DestinationView
 from mesh.translate.hosts import short_names, with_port
 from mesh.translate.memo import Memo
 from mesh.translate.routerule import Caller, applies, default_route, service_routes
+from mesh.translate.session import keep
 from mesh.translate.snapshot import Snapshot
 from mesh.translate.targets import Target
 from mesh.translate.views import RuleView, ServiceView
@@ -83,7 +84,7 @@ def _service_hosts(
     hosts = []
     for port in service.ports:
         if port.http:
-            routes = service_routes(snapshot, service, port, caller, rules=rules)
+            routes = keep(service_routes(snapshot, service, port, caller, rules=rules), service.session)
         else:
             spread = snapshot.balancing(service.host, caller.namespace)
             routes = [default_route(Target(service.host, port.number), spread=(spread,))]

@@ -11,7 +11,9 @@ from mesh.api.core import Pod
 from mesh.api.meta import Object
 from mesh.api.services import EndpointSlice, Ingress, IngressSpec, Service, ServicePort
 from mesh.api.traffic import IstioService, RouteRule, RouteRuleSpec
+from mesh.translate import session
 from mesh.translate.hosts import resolve, service_host
+from mesh.translate.session import SessionCookie
 
 _HTTP_PREFIXES = ("http", "http2", "grpc")
 _HTTP_PROTOCOLS = ("http", "http2", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws")
@@ -38,6 +40,8 @@ class ServiceView:
     ports: tuple[PortView, ...]
     selector: Mapping[str, str]
     publish_not_ready: bool
+    session: SessionCookie | None = None
+    """The cookie that keeps clients with a pod; None: nobody asks for it."""
 
     def port(self, number: int) -> PortView | None:
         return next((port for port in self.ports if port.number == number), None)
@@ -127,8 +131,10 @@ class IngressView:
     name: str
     created: str
     spec: IngressSpec = field(repr=False)
-    annotations: tuple[str, ...]
-    """The keys alone, sorted."""
+    annotations: Mapping[str, str]
+    """Those of the nginx controller."""
+    session: SessionCookie | None = None
+    """The cookie that keeps clients with a pod; None: nobody asks for it."""
 
     @property
     def order(self) -> tuple[str, str, str]:
@@ -183,6 +189,7 @@ def service_view(service: Service, domain: str) -> ServiceView:
         ),
         selector=dict(spec.selector or {}),
         publish_not_ready=bool(spec.publish_not_ready_addresses),
+        session=session.of_label(service.metadata.label_map),
     )
 
 
@@ -235,12 +242,15 @@ def rule_view(rule: RouteRule, domain: str) -> RuleView:
 
 
 def ingress_view(ingress: Ingress) -> IngressView:
+    noted = ingress.metadata.annotation_map
+    annotations = {key: noted[key] for key in sorted(noted) if key.startswith(session.NGINX)}
     return IngressView(
         namespace=ingress.namespace,
         name=ingress.name,
         created=ingress.metadata.creation_timestamp or "",
         spec=ingress.spec,
-        annotations=tuple(sorted(ingress.metadata.annotation_map)),
+        annotations=annotations,
+        session=session.of_annotations(annotations),
     )
 
 

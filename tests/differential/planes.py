@@ -10,9 +10,32 @@ from typing import Any
 
 import pytest
 import replay
+import yaml
+from google.protobuf.json_format import MessageToJson
+
+from mesh.api.scheme import decode, find
+from mesh.translate.resources import Resources
+from mesh.translate.snapshot import Snapshot, build
 
 Bootstrap = dict[str, Any]
 End = tuple[str, int]
+
+
+def world(text: str, more: Sequence[dict[str, Any]] = ()) -> Snapshot:
+    """The snapshot of some manifests in the namespace `default`."""
+    objects = []
+    for document in [*yaml.safe_load_all(text), *more]:
+        document["metadata"]["namespace"] = "default"
+        kind = find(document["kind"])
+        assert kind is not None
+        objects.append(decode(kind.model, document))
+    return build(objects)
+
+
+def written(resources: Resources) -> Bootstrap:
+    """The bootstrap of a translation, as JSON has it."""
+    made: Bootstrap = json.loads(MessageToJson(resources.bootstrap()))
+    return made
 
 
 @asynccontextmanager

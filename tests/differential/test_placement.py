@@ -1,7 +1,6 @@
 """Consistent hashing from a DestinationRule: does a real Envoy pick the same pod for the same request, one by one?"""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
@@ -10,12 +9,9 @@ from typing import Any
 import planes as both
 import pytest
 import pytest_asyncio
-import yaml
-from google.protobuf.json_format import MessageToJson
 
-from mesh.api.scheme import decode, find
 from mesh.translate.gateway import gateway
-from mesh.translate.snapshot import Snapshot, build
+from mesh.translate.snapshot import Snapshot
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(60)]
 ADDRESS, PORT = "127.63.2.9", 19001
@@ -68,15 +64,8 @@ def slice_of(service: str, addresses: list[str]) -> dict[str, Any]:
 
 def world(addresses: list[str], stateful: bool) -> Snapshot:
     documents = [pod(number, address, stateful) for number, address in enumerate(addresses)]
-    for name, rule in RULES.items():
-        documents += [slice_of(name, addresses), *yaml.safe_load_all(SERVICE.format(name=name, rule=rule))]
-    objects = []
-    for document in documents:
-        document["metadata"]["namespace"] = "default"
-        kind = find(document["kind"])
-        assert kind is not None
-        objects.append(decode(kind.model, document))
-    return build(objects)
+    documents += [slice_of(name, addresses) for name in RULES]
+    return both.world("---".join(SERVICE.format(name=name, rule=rule) for name, rule in RULES.items()), documents)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -87,9 +76,8 @@ async def origins() -> AsyncIterator[None]:
         server.close()
 
 
-def bootstrap(port: int, addresses: list[str], stateful: bool) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(MessageToJson(gateway(world(addresses, stateful), ADDRESS, port).bootstrap()))
-    return made
+def bootstrap(port: int, addresses: list[str], stateful: bool) -> both.Bootstrap:
+    return both.written(gateway(world(addresses, stateful), ADDRESS, port))
 
 
 async def picks(port: int, name: str, count: int = 60) -> list[str]:
