@@ -42,6 +42,10 @@ def up(
     separate_gateway: Annotated[
         bool, typer.Option("--separate-gateway", help="A process of its own for the gateway: for load tests.")
     ] = False,
+    zones: Annotated[
+        str, typer.Option("--zones", help="Zones with a subnet, for example a,b,c: a network load balancer is in each.")
+    ] = "",
+    nodes_in: Annotated[str, typer.Option("--nodes-in", help="Zones of the nodes, in turn: a,b.")] = "",
     wait_s: Annotated[float, typer.Option("--wait", help="Seconds that pods may take to become ready.")] = 60.0,
     form: Annotated[Form, typer.Option("-o", "--output", help="For people, or for programs.")] = Form.text,
 ) -> None:
@@ -59,6 +63,8 @@ def up(
         dns_port=dns_port,
         dns_forward=dns_forward,
         separate_gateway=separate_gateway,
+        zones=names(zones),
+        nodes_in=names(nodes_in),
         wait_s=wait_s,
     )
     began = time.monotonic()
@@ -75,6 +81,11 @@ def up(
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing shall come between it and the end
         output.say("stopping")
         launch.stop(running)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """`a,b` as two words."""
+    return tuple(word.strip() for word in text.split(",")) if text else ()
 
 
 def summary(running: state.State) -> dict[str, Any]:

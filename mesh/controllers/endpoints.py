@@ -8,7 +8,7 @@ takes an endpoint away comes soon, news that adds one later, and the older objec
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
-from mesh.api.core import Pod
+from mesh.api.core import Node, Pod
 from mesh.api.selectors import from_labels
 from mesh.api.services import Endpoints, EndpointSlice, Service
 from mesh.controllers.actions import Action, Key, Plan
@@ -26,6 +26,7 @@ from mesh.controllers.facts import terminating
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 
 LONGEST_LOSS_PACE_S = 0.25
+ZONE_LABEL = "topology.kubernetes.io/zone"
 
 
 class _OfServices(Controller):
@@ -38,6 +39,7 @@ class _OfServices(Controller):
         self._sizes: dict[Key, int] = {}
         self.caches.services.on_change(self._service_changed)
         self.caches.pods.on_change(self._pod_changed)
+        self.caches.nodes.on_change(self._node_changed)
 
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
         if new is not None:
@@ -59,6 +61,17 @@ class _OfServices(Controller):
                 else:
                     self.soon(service.key)
 
+    def _zone(self, node: str) -> str:
+        known = self.caches.nodes.get(node)
+        return known.metadata.label_map.get(ZONE_LABEL, "") if known is not None else ""
+
+    def _node_changed(self, old: Node | None, new: Node | None) -> None:
+        """Endpoints tell the zone of their node."""
+        before, after = (one.metadata.label_map.get(ZONE_LABEL, "") if one is not None else "" for one in (old, new))
+        if new is not None and before != after:
+            for service in self.caches.services.list():
+                self.soon(service.key)
+
     def soon(self, key: Key) -> None:
         """Look at that service, a large one not at once."""
         self.enqueue_paced(key, min(self.longest_pace_s, self._sizes.get(key, 0) * self.gain_pace_s))
@@ -71,7 +84,7 @@ class _OfServices(Controller):
             return DONE
         pods = select(self.caches.pods_by_label, service.namespace, from_labels(service.spec.selector))
         self._sizes[key] = len(pods)
-        return await self.carry_out(Plan(tuple(self.plan(service, group(service, pods)))))
+        return await self.carry_out(Plan(tuple(self.plan(service, group(service, pods, self._zone)))))
 
     @abstractmethod
     def plan(self, service: Service, groups: Mapping[Ports, Sequence[Fact]]) -> list[Action]:

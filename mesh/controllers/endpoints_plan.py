@@ -5,7 +5,7 @@ rewrites one slice.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +49,12 @@ class Fact:
     ready: bool
     serving: bool
     terminating: bool
+    zone: str = ""
 
 
 Ports = tuple[Port, ...]
+Zones = Callable[[str], str]
+"""Node name -> its zone; empty without one."""
 
 
 def resolve_ports(service: Service, pod: Pod) -> Ports:
@@ -80,8 +83,8 @@ def _fits(port: ContainerPort, name: str, protocol: str) -> bool:
     return port.name == name and port.protocol == protocol
 
 
-def fact_of(service: Service, pod: Pod) -> Fact | None:
-    """The pod as an endpoint of that service; None while it has no address, or after it has ended."""
+def fact_of(service: Service, pod: Pod, zones: Zones = lambda node: "") -> Fact | None:
+    """The pod as an endpoint of that service; None while it has no address, or after it has ended. zones: of a node."""
     ip = pod.status.pod_ip
     if not ip or finished(pod):
         return None
@@ -98,14 +101,15 @@ def fact_of(service: Service, pod: Pod) -> Fact | None:
         ready=bool(service.spec.publish_not_ready_addresses) or (serving and not going),
         serving=serving,
         terminating=going,
+        zone=zones(pod.spec.node_name or ""),
     )
 
 
-def group(service: Service, pods: Sequence[Pod]) -> dict[Ports, list[Fact]]:
+def group(service: Service, pods: Sequence[Pod], zones: Zones = lambda node: "") -> dict[Ports, list[Fact]]:
     """Endpoints by the ports they serve: one group, unless named targets differ between pods."""
     groups: dict[Ports, list[Fact]] = defaultdict(list)
     for pod in pods:
-        fact = fact_of(service, pod)
+        fact = fact_of(service, pod, zones)
         if fact is not None:
             groups[resolve_ports(service, pod)].append(fact)
     return dict(groups)
@@ -124,6 +128,7 @@ def listed(endpoint: Endpoint) -> Fact:
         ready=bool(conditions.ready),
         serving=bool(conditions.serving),
         terminating=bool(conditions.terminating),
+        zone=endpoint.zone or "",
     )
 
 
@@ -227,6 +232,8 @@ def endpoint_json(fact: Fact) -> dict[str, Any]:
     }
     if fact.node:
         endpoint["nodeName"] = fact.node
+    if fact.zone:
+        endpoint["zone"] = fact.zone
     if fact.hostname:
         endpoint["hostname"] = fact.hostname
     return endpoint

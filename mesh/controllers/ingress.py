@@ -1,12 +1,13 @@
 """Ingresses: saying where they are served."""
 
+from mesh.api.load_balancers import is_nlb_ingress
 from mesh.api.services import Ingress
 from mesh.controllers.actions import Key, status_patch
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 
 
 class IngressController(Controller):
-    """Ingress -> status.loadBalancer: the gateway serves them all."""
+    """Ingress -> status.loadBalancer: the gateway's address. Those of class nlb have addresses of their own."""
 
     name = "ingress-controller"
 
@@ -20,7 +21,7 @@ class IngressController(Controller):
 
     async def reconcile(self, key: Key) -> Result:
         ingress = self.caches.ingresses.get(key[1], key[0])
-        if ingress is None:
+        if ingress is None or is_nlb_ingress(ingress):
             return DONE
         status = status_patch(ingress, {"loadBalancer": {"ingress": [{"ip": self.settings.gateway_address}]}})
         if status is not None:

@@ -15,12 +15,15 @@ from mesh.controllers.attach import AttachController
 from mesh.controllers.autoscaler import AutoscalerController
 from mesh.controllers.cache import Caches
 from mesh.controllers.claims import ClaimController
+from mesh.controllers.daemonset import DaemonSetController
 from mesh.controllers.deployment import DeploymentController
 from mesh.controllers.disruption import DisruptionController
 from mesh.controllers.endpoints import EndpointsController, EndpointSliceController
 from mesh.controllers.events import Recorder
 from mesh.controllers.garbage import GarbageCollector
 from mesh.controllers.ingress import IngressController
+from mesh.controllers.job import JobController
+from mesh.controllers.load_balancers import LoadBalancerController
 from mesh.controllers.mirroring import MirroringController
 from mesh.controllers.namespaces import NamespaceController
 from mesh.controllers.nodes import NodeController
@@ -29,6 +32,7 @@ from mesh.controllers.replicaset import ReplicaSetController
 from mesh.controllers.runtime import Context, Controller
 from mesh.controllers.scheduler import SchedulerController
 from mesh.controllers.services import ServicesController
+from mesh.controllers.services_advice import ServicesAdvice
 from mesh.controllers.settings import Settings
 from mesh.controllers.statefulset import StatefulSetController
 from mesh.controllers.volumes import VolumeController
@@ -39,6 +43,8 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     DeploymentController,
     ReplicaSetController,
     StatefulSetController,
+    DaemonSetController,
+    JobController,
     ClaimController,
     Provisioner,
     VolumeController,
@@ -48,6 +54,8 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     EndpointsController,
     MirroringController,
     ServicesController,
+    ServicesAdvice,
+    LoadBalancerController,
     IngressController,
     GarbageCollector,
     NamespaceController,

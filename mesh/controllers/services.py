@@ -1,4 +1,4 @@
-"""Services: handing out cluster addresses, node ports and outside addresses."""
+"""Services: handing out cluster addresses and node ports."""
 
 import logging
 
@@ -6,7 +6,7 @@ from mesh.api.errors import AlreadyExists
 from mesh.api.services import Endpoints, EndpointSlice, Service
 from mesh.controllers.actions import Key, note
 from mesh.controllers.runtime import DONE, Context, Controller, Result
-from mesh.controllers.services_plan import Exhausted, Pool, plan_load_balancer, plan_service
+from mesh.controllers.services_plan import Exhausted, Pool, plan_service
 
 log = logging.getLogger("mesh.controllers")
 RETRY_EXHAUSTED_S = 5.0
@@ -16,7 +16,7 @@ _NOT_MIRRORED = {"endpointslice.kubernetes.io/skip-mirror": "true"}
 
 
 class ServicesController(Controller):
-    """Service -> clusterIP, nodePort, status.loadBalancer. What is stored is held before anything new is given."""
+    """Service -> clusterIP, nodePort, healthCheckNodePort. What is stored is held before anything new is given."""
 
     name = "service-controller"
 
@@ -49,19 +49,13 @@ class ServicesController(Controller):
             return DONE
         conflict = self._pool.conflict(service)
         if conflict is not None:
-            self.say(note(service, "ClusterIPAlreadyAllocated", conflict, "Warning"))
+            self.say(note(service, *conflict, "Warning"))
         plan = plan_service(service, self._pool)
         if isinstance(plan, Exhausted):
             self.say(note(service, "AllocationFailed", plan.message, "Warning"))
             return Result(RETRY_EXHAUSTED_S)
         if plan is not None:
             await self.perform(plan)
-        address = None
-        if service.spec.type == "LoadBalancer":
-            address = self.settings.load_balancer_address(service.namespace, service.name)
-        status = plan_load_balancer(service, address)
-        if status is not None:
-            await self.perform(status)
         return DONE
 
     async def _built_in(self, key: Key) -> None:

@@ -1,12 +1,11 @@
 """Which addresses and ports does a Service get, and which must it give back?"""
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mesh.api.services import Service, ServicePort
-from mesh.controllers.actions import Patch, pinned, status_patch
+from mesh.controllers.actions import Patch, pinned
 
 WITH_NODE_PORTS = frozenset({"NodePort", "LoadBalancer"})
 
@@ -45,15 +44,16 @@ class Pool:
             if self._ports.get(port) == old.key:
                 del self._ports[port]
 
-    def conflict(self, service: Service) -> str | None:
-        """What the service says it has although another has it; None when all is well."""
+    def conflict(self, service: Service) -> tuple[str, str] | None:
+        """Reason and message where the service says it has what another has; None when all is well."""
         for address in _addresses(service):
             if self._addresses.get(address, service.key) != service.key:
-                return f"clusterIP {address} is already allocated to {_named(self._addresses[address])}"
+                holder = _named(self._addresses[address])
+                return "ClusterIPAlreadyAllocated", f"clusterIP {address} is already allocated to {holder}"
         for port in service.spec.ports or ():
             owner = self._ports.get((port.node_port or 0, port.protocol), service.key)
             if owner != service.key:
-                return f"nodePort {port.node_port} is already allocated to {_named(owner)}"
+                return "PortAlreadyAllocated", f"nodePort {port.node_port} is already allocated to {_named(owner)}"
         return None
 
     def address(self, key: tuple[str, str]) -> str | None:
@@ -98,7 +98,9 @@ def _addresses(service: Service) -> list[str]:
 
 
 def _ports(service: Service) -> list[tuple[int, str]]:
-    return [(port.node_port, port.protocol) for port in service.spec.ports or () if port.node_port]
+    given = [(port.node_port, port.protocol) for port in service.spec.ports or () if port.node_port]
+    check = service.spec.health_check_node_port
+    return [*given, (check, "TCP")] if check else given
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,20 @@ def plan_service(service: Service, pool: Pool) -> Patch | Exhausted | None:
         return ports
     if ports is not None:
         spec["ports"] = ports
+    check = _health_check_port(service, pool)
+    if isinstance(check, Exhausted):
+        return check
+    if check != (service.spec.health_check_node_port or None):
+        spec["healthCheckNodePort"] = check
     return pinned(service, {"spec": spec}) if spec else None
+
+
+def _health_check_port(service: Service, pool: Pool) -> int | Exhausted | None:
+    """Where load balancers ask nodes for endpoints of their own: with externalTrafficPolicy Local alone."""
+    if service.spec.type != "LoadBalancer" or service.spec.external_traffic_policy != "Local":
+        return None
+    number = service.spec.health_check_node_port or pool.port(service.key, "TCP")
+    return number if number is not None else Exhausted(f"no node port is left in {pool.first}-{pool.last}")
 
 
 def _node_ports(service: Service, pool: Pool, *, wanted: bool) -> list[dict[str, Any]] | Exhausted | None:
@@ -149,20 +164,3 @@ def _node_ports(service: Service, pool: Pool, *, wanted: bool) -> list[dict[str,
     if not changed:
         return None
     return [port.model_dump(by_alias=True, exclude_none=True) for port in ports]
-
-
-def plan_load_balancer(service: Service, address: str | None) -> Patch | None:
-    """The outside address of a LoadBalancer service, and none for any other."""
-    status = service.status.model_dump(by_alias=True, exclude_none=True)
-    wanted: dict[str, Any] = {"loadBalancer": {}}
-    if service.spec.type == "LoadBalancer" and address is not None:
-        wanted["loadBalancer"] = {"ingress": [_ingress(address)]}
-    return status_patch(service, {**status, **wanted})
-
-
-def _ingress(address: str) -> dict[str, str]:
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return {"hostname": address}
-    return {"ip": address}

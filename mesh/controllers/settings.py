@@ -9,10 +9,6 @@ from dataclasses import dataclass, field
 ServiceKey = tuple[str, str]
 
 
-def _no_address(namespace: str, name: str) -> str | None:
-    return None
-
-
 async def _no_totals(pod_ips: Sequence[str]) -> Mapping[str, float]:
     return {}
 
@@ -35,8 +31,11 @@ class Settings:
     node_port_last: int = 32767
     """Highest NodePort, included."""
 
-    load_balancer_address: Callable[[str, str], str | None] = _no_address
-    """(namespace, name) of a LoadBalancer service -> its outside address; None leaves it pending."""
+    load_balancer_address: Callable[[int, int], str] | None = None
+    """(index of a zone, number of a load balancer from 1 to 254) -> its address there; None leaves all pending."""
+
+    zones: tuple[str, ...] = ()
+    """The zones that have a subnet, in order: a network load balancer has an address in each. Empty: one, unnamed."""
 
     gateway_address: str = "127.0.0.1"
     """The address that every Ingress reports: where the gateway listens."""
@@ -59,6 +58,9 @@ class Settings:
 
     volume_dir: str | None = None
     """The folder below which each volume that is made has a directory of its own; None keeps what is there."""
+
+    job_backoff_s: float = 10.0
+    """Seconds between a Job's first failure and its next try; doubled with each. Source: Kubernetes."""
 
     autoscale_interval_s: float = 15.0
     """Seconds between two looks of an autoscaler. Source: Kubernetes' --horizontal-pod-autoscaler-sync-period."""

@@ -1,12 +1,17 @@
 """What may be chosen about a mesh? One value, handed down to every process as JSON."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mesh.dns.upstream import server_address
 from mesh.node.addresses import ADMIN_PORT, MAX_NODES, METRICS_PORT, Plan
+
+MAX_ZONES = 16
+ZONE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+"""A label's value: nodes carry it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,16 @@ class Settings:
     separate_gateway: bool = False
     """Give the gateway a process of its own: for load tests, at the price of some 65 MB of memory."""
 
+    zones: tuple[str, ...] = ()
+    """Names of the zones that have a subnet. A network load balancer has an address in each, nodes there or not."""
+
+    nodes_in: tuple[str, ...] = ()
+    """Those of them that the nodes are in, in turn; empty for the first zone alone."""
+
     def __post_init__(self) -> None:
+        for name, names in (("zones", self.zones), ("nodes_in", self.nodes_in)):
+            object.__setattr__(self, name, tuple(names))  # JSON knows lists alone
+        self._check_zones()
         if not 1 <= self.nodes <= MAX_NODES:
             raise ValueError(f"--nodes {self.nodes}: 1 to {MAX_NODES}")
         if not 1.0 <= self.node_grace_s <= 600:
@@ -65,6 +79,24 @@ class Settings:
             raise ValueError(f"--dns-forward {error}") from None
         if server in ((self.plan.people, self.dns_port), (self.plan.dns_service, self.dns_port)):
             raise ValueError(f"--dns-forward {self.dns_forward}: that is the mesh's own DNS server; name another")
+
+    def _check_zones(self) -> None:
+        if len(self.zones) > MAX_ZONES:
+            raise ValueError(f"--zones {','.join(self.zones)}: at most {MAX_ZONES}")
+        for option, names in (("--zones", self.zones), ("--nodes-in", self.nodes_in)):
+            for name in names:
+                if not ZONE_NAME.fullmatch(name):
+                    raise ValueError(f"{option} {name!r}: a zone's name is of letters, digits, '-', '_' and '.'")
+        if len(set(self.zones)) < len(self.zones):
+            raise ValueError(f"--zones {','.join(self.zones)}: a zone is named twice")
+        for name in self.nodes_in:
+            if name not in self.zones:
+                raise ValueError(f"--nodes-in {name}: not one of --zones {','.join(self.zones) or '(none given)'}")
+
+    def zone_of(self, index: int) -> str:
+        """The zone of a node; empty without zones."""
+        where = self.nodes_in or self.zones[:1]
+        return where[index % len(where)] if where else ""
 
     @classmethod
     def for_test(cls, state_dir: Path, **changes: Any) -> "Settings":

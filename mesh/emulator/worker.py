@@ -37,6 +37,7 @@ class NodeWorker:
             ImageTable(settings.images),
             clock,
             Path(settings.state_dir),
+            zone=settings.zone_of(index),
         )
 
     async def start(self) -> None:

@@ -13,6 +13,7 @@ from mesh.node.address_pool import AddressPool, NodeFull
 from mesh.node.addresses import PODS_PER_NODE, Plan
 from mesh.node.events import Recorder
 from mesh.node.host import Host, PodSettings, SidecarFactory, meshed
+from mesh.node.image_store import ImageStore
 from mesh.node.images import ImageTable
 from mesh.node.kubelet.server import KubeletServer
 from mesh.node.pod import PodWorker
@@ -54,7 +55,7 @@ class NodeAgent:
             tasks=self.tasks,
             recorder=Recorder(client, node_name, clock),
             statuses=StatusWriter(client),
-            images=images,
+            images=ImageStore(images, state_dir / "images", node_name),
             volumes=Volumes(state_dir / "volumes", node_dir),
             sidecars=sidecars,
             log_dir=self.log_dir,

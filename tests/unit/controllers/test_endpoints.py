@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mesh.api.core import Pod
+from mesh.api.core import Node, Pod
 from mesh.api.services import Endpoints, EndpointSlice, Service
 from mesh.api.workloads import Deployment
 from tests.unit.controllers.world import World, deployment, service, stateful_set
@@ -150,3 +150,14 @@ async def test_a_large_service_tells_of_losses_soon_and_of_gains_later(world: Wo
     assert await ready() == 300
     await world.settle()
     assert await ready() == 301
+
+
+async def test_endpoints_tell_the_zone_of_their_node(world: World) -> None:
+    await world.apply(deployment(replicas=4))
+    await world.apply(service())
+    await world.settle()
+    for name, zone in (("node-1", "a"), ("node-2", "b")):
+        await world.client.patch(Node, name, {"metadata": {"labels": {"topology.kubernetes.io/zone": zone}}})
+    await world.settle()
+    found = {(e.node_name, e.zone) for piece in await slices(world) for e in piece.endpoints}
+    assert found == {("node-1", "a"), ("node-2", "b")}

@@ -7,7 +7,7 @@ from tests.unit.controllers.world import World, service
 SETTINGS = Settings(
     api_address=("127.0.0.1", 8001),
     dns_address=("127.96.0.10", 1053),
-    load_balancer_address=lambda namespace, name: f"127.20.0.{len(name)}",
+    load_balancer_address=lambda zone, number: f"127.20.{zone}.{number}",
     node_port_first=30000,
     node_port_last=30002,
 )
@@ -60,7 +60,7 @@ async def test_node_ports_come_and_go_with_the_type() -> None:
     web, two = await world.get(Service, "web"), await world.get(Service, "two")
     assert {web.spec.ports[0].node_port, two.spec.ports[0].node_port} <= {30000, 30001, 30002}
     assert web.spec.ports[0].node_port != two.spec.ports[0].node_port
-    assert [i.ip for i in two.status.load_balancer.ingress] == ["127.20.0.3"]
+    assert [i.ip for i in two.status.load_balancer.ingress] == ["127.20.0.1"]
     await world.patch(Service, "web", {"spec": {"type": "ClusterIP"}})
     await world.patch(Service, "two", {"spec": {"type": "ClusterIP"}})
     await world.settle()

@@ -4,7 +4,7 @@ from typing import Any
 
 from mesh.api.services import Service
 from mesh.controllers.actions import Patch
-from mesh.controllers.services_plan import Exhausted, Pool, plan_load_balancer, plan_service
+from mesh.controllers.services_plan import Exhausted, Pool, plan_service
 
 
 def pool(**more: Any) -> Pool:
@@ -66,7 +66,8 @@ def test_two_that_claim_the_same_are_told() -> None:
     shared.hold(one)
     shared.hold(two)
     assert shared.conflict(one) is None
-    assert shared.conflict(two) == "clusterIP 127.96.9.9 is already allocated to default/one"
+    told = ("ClusterIPAlreadyAllocated", "clusterIP 127.96.9.9 is already allocated to default/one")
+    assert shared.conflict(two) == told
 
 
 def test_each_type_gets_what_it_needs() -> None:
@@ -83,12 +84,35 @@ def test_each_type_gets_what_it_needs() -> None:
     assert plan_service(service(type="LoadBalancer", allocateLoadBalancerNodePorts=False, **held), pool()) is None
 
 
-def test_the_outside_address() -> None:
-    balanced = service(type="LoadBalancer")
-    given = plan_load_balancer(balanced, "127.20.0.1")
-    assert given is not None
-    assert given.patch == {"status": {"loadBalancer": {"ingress": [{"ip": "127.20.0.1"}]}}}
-    named = plan_load_balancer(balanced, "lb.example")
-    assert named is not None
-    assert named.patch["status"]["loadBalancer"]["ingress"] == [{"hostname": "lb.example"}]
-    assert plan_load_balancer(service(), None) is None
+LOCAL = {
+    "type": "LoadBalancer",
+    "externalTrafficPolicy": "Local",
+    "clusterIP": "127.96.1.1",
+    "clusterIPs": ["127.96.1.1"],
+}
+
+
+def test_a_port_for_health_checks_comes_and_goes_with_the_policy() -> None:
+    shared = pool()
+    ports = [{"port": 80, "nodePort": 30000}]
+    shared.hold(service(**LOCAL, ports=ports))
+    assert spec_of(plan_service(service(**LOCAL, ports=ports), shared)) == {"healthCheckNodePort": 30001}
+    held = service(**LOCAL, ports=ports, healthCheckNodePort=30001)
+    assert plan_service(held, shared) is None
+    shared.hold(held)
+    assert plan_service(service("other", **LOCAL, ports=ports), shared) == Exhausted(
+        "no node port is left in 30000-30001"
+    )
+    back = service(**{**LOCAL, "externalTrafficPolicy": "Cluster"}, ports=ports, healthCheckNodePort=30001)
+    assert spec_of(plan_service(back, shared)) == {"healthCheckNodePort": None}
+    shared.let_go(held, back.model_copy(update={"spec": back.spec.model_copy(update={"health_check_node_port": None})}))
+    assert shared.port(("default", "late"), "TCP") == 30001
+
+
+def test_two_services_with_one_node_port() -> None:
+    shared = pool()
+    one, two = (service(name, ports=[{"port": 80, "nodePort": 30000}]) for name in ("one", "two"))
+    shared.hold(one)
+    shared.hold(two)
+    assert shared.conflict(one) is None
+    assert shared.conflict(two) == ("PortAlreadyAllocated", "nodePort 30000 is already allocated to default/one")

@@ -9,4 +9,4 @@ def test_the_defaults_agree_with_the_address_plan() -> None:
     assert settings.service_prefix == plan.service_prefix
     assert set(settings.reserved_cluster_ips.values()) == {plan.kubernetes_service, plan.dns_service}
     assert settings.gateway_address == plan.people
-    assert settings.load_balancer_address("default", "web") is None
+    assert (settings.load_balancer_address, settings.zones) == (None, ())

@@ -93,3 +93,9 @@ async def test_registration_waits_for_the_api(world: Any, node: Registration) ->
     world.client.away = False
     await asyncio.wait_for(registering, 3)
     assert (await stored(world)).name == "node-1"
+
+
+async def test_a_node_says_which_zone_it_is_in(world: Any) -> None:
+    await Registration(world.client, "node-1", 0, Plan(), world.clock, "a").register()
+    labels = (await stored(world)).metadata.label_map
+    assert (labels["topology.kubernetes.io/zone"], labels["failure-domain.beta.kubernetes.io/zone"]) == ("a", "a")
