@@ -13,8 +13,10 @@ from mesh.api.core import Container, Pod
 from mesh.api.errors import ApiError
 from mesh.node import hooks, lifecycle, probes, sources, status
 from mesh.node.apps.context import BadSetting
+from mesh.node.apps.redis import NoRedis
 from mesh.node.apps.serving import Listening
 from mesh.node.backoff import Backoff
+from mesh.node.image_store import PullFailed
 from mesh.node.images import Image
 from mesh.node.kubelet.journal import Journal
 from mesh.node.launch import Place, Work, around, launch, runs_program
@@ -114,25 +116,26 @@ class RunningContainer:
         return found.env, found.directory
 
     async def _start(self) -> lifecycle.StartFailed | None:
-        name, image = self.container.image, self.image
-        if image.behaviour == "fail-pull":
-            return self._failed("ErrImagePull", f'Failed to pull image "{name}": image not found')
+        name = self.container.image
         try:
+            pulled = await self.place.images.pull(name, self.container.image_pull_policy)
+            self.image = image = pulled.image
             self.sources = await sources.fetch(self.place.client, self.pod.namespace, self.container)
             self._work = await launch(self.pod, self.container, image, self.place, self.sources, self.journal)
-        except CommandNotFound as error:
+        except PullFailed as error:
+            return self._failed(error.reason, str(error))
+        except (CommandNotFound, NoRedis) as error:
             return self._failed("ErrImagePull", f'Failed to pull image "{name}": {error}')
         except (BadSetting, ApiError) as error:
             return self._failed("CreateContainerConfigError", f"Error: {error}")
         except OSError as error:  # a port in use, a volume that cannot be read
             return self._failed("RunContainerError", f"Error: {error}")
-        text = f'Container image "{name}" already present on machine'
-        if not image.known:
-            text = f'Image "{name}" is not known here: the demo application stands in for it'
-        self._tell("Pulled", text, False)
+        if pulled.message.startswith("Successfully"):
+            self._tell("Pulling", f'Pulling image "{name}"', False)
+        self._tell("Pulled", pulled.message, False)
         self._tell("Created", f"Created container: {self.container.name}", False)
         self._tell("Started", f"Started container {self.container.name}", False)
-        self.facts.image_id = image.image_id
+        self.facts.image_id = pulled.image_id
         self.facts.container_id = f"loopmesh://{uuid.uuid4().hex}"
         self._started_at = rfc3339(self.place.clock.wall())
         if image.behaviour == "crash" and isinstance(self._work, Listening):

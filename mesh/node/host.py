@@ -8,7 +8,7 @@ from typing import Protocol
 from mesh.api.core import Pod
 from mesh.client.base import Client
 from mesh.node.events import Recorder
-from mesh.node.images import ImageTable
+from mesh.node.image_store import ImageStore
 from mesh.node.status_writer import StatusWriter
 from mesh.node.volumes import Volumes
 from mesh.runtime.clock import Clock
@@ -59,7 +59,7 @@ class Host:
     tasks: Tasks
     recorder: Recorder
     statuses: StatusWriter
-    images: ImageTable
+    images: ImageStore
     volumes: Volumes
     sidecars: SidecarFactory | None
     log_dir: Path

@@ -10,6 +10,7 @@ from mesh.client.base import Client
 from mesh.node import environment
 from mesh.node.apps.context import AppContext
 from mesh.node.apps.serving import Listening
+from mesh.node.image_store import ImageStore
 from mesh.node.images import Image
 from mesh.node.kubelet.journal import Journal
 from mesh.node.process import Program
@@ -40,6 +41,7 @@ class Place:
     dns: str
     log_dir: Path
     volumes: Volumes
+    images: ImageStore
     clock: Clock
     client: Client
 
@@ -104,6 +106,7 @@ async def launch(
     )
     start = image.start(found.command, found.args, context)
     if start is not None:
-        return await Program.start(start.words, {**start.env, **found.env}, journal.begin_file(), start.folder)
+        env = {**found.env, **start.env, **found.own}
+        return await Program.start(start.words, env, journal.begin_file(), start.folder)
     app = image.build(found.own, context)
     return await Listening.open(app, place.address, found.ports, journal.begin_memory())

@@ -84,6 +84,7 @@ class PodWorker:
             dns=host.dns,
             log_dir=host.log_dir,
             volumes=host.volumes,
+            images=host.images,
             clock=host.clock,
             client=host.client,
         )

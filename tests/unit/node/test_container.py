@@ -229,3 +229,21 @@ async def test_a_probe_that_is_not_executed_is_told_and_ignored(world: Any, kind
     (event,) = await world.events("NotExecuted")
     assert event.type == "Warning"
     assert event.message == f"Readiness probe ignored: {kind} probes are not executed here; use httpGet or tcpSocket"
+
+
+@pytest.mark.parametrize(("policy", "taken"), [("IfNotPresent", False), ("Always", True)])
+async def test_a_changed_program_is_taken_as_the_pull_policy_says(
+    world: Any, tmp_path: Path, policy: str, taken: bool
+) -> None:
+    note, script = tmp_path / "note", tmp_path / "app.py"
+    script.write_text(f"open({str(note)!r}, 'a').write('1')")
+    await world.node(images={"app": f"{sys.executable} {script}"})
+    world.make(image="app", imagePullPolicy=policy)
+    before = state(await world.until(lambda pod: state(pod).restart_count >= 1))
+    script.write_text(f"open({str(note)!r}, 'a').write('2')")
+    count = before.restart_count
+    after = state(await world.until(lambda pod: state(pod).restart_count >= count + 3))
+    assert (note.read_text().endswith("2"), after.image_id != before.image_id) == (taken, taken)
+    pulled = [event.message for event in await world.events("Pulled")]
+    assert any("Successfully pulled" in message for message in pulled) is taken
+    assert any("already present on machine" in message for message in pulled)
