@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-PROVISIONER = "loopmesh.io/directory"
-"""Provisioner of the classes that come with a mesh, and driver of the volumes that it makes."""
+from mesh.api.storage import CLAIM_PROTECTION as CLAIM_PROTECTION
+from mesh.api.storage import DEFAULT_CLASS as DEFAULT_CLASS
+from mesh.api.storage import PROVISIONER as PROVISIONER
+from mesh.api.storage import VOLUME_PROTECTION as VOLUME_PROTECTION
 
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 """A class of this provisioner has hand-made volumes only."""
@@ -31,11 +33,7 @@ STORAGE_PROVISIONER = "volume.kubernetes.io/storage-provisioner"
 BETA_STORAGE_PROVISIONER = "volume.beta.kubernetes.io/storage-provisioner"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 BETA_STORAGE_CLASS = "volume.beta.kubernetes.io/storage-class"
-DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-BETA_DEFAULT_CLASS = "storageclass.beta.kubernetes.io/is-default-class"
 
-CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
-VOLUME_FINALIZER = "kubernetes.io/pv-protection"
 PROVISIONER_FINALIZER = "external-provisioner.volume.kubernetes.io/finalizer"
 
 _HANDLE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9._]{0,251}[A-Za-z0-9])?")

@@ -13,7 +13,7 @@ from mesh.api.storage_names import (
     BETA_STORAGE_PROVISIONER,
     BIND_COMPLETED,
     BOUND_BY_CONTROLLER,
-    CLAIM_FINALIZER,
+    CLAIM_PROTECTION,
     NO_PROVISIONER,
     PROVISIONER,
     SELECTED_NODE,
@@ -48,12 +48,12 @@ def plan_claim(seen: Observed) -> Plan:
     finalizers = claim.metadata.finalizers or []
     if terminating(claim):
         # A pod without a node does not use anything yet.
-        if CLAIM_FINALIZER in finalizers and all(finished(pod) or not pod.spec.node_name for pod in seen.pods):
-            kept = [name for name in finalizers if name != CLAIM_FINALIZER]
+        if CLAIM_PROTECTION in finalizers and all(finished(pod) or not pod.spec.node_name for pod in seen.pods):
+            kept = [name for name in finalizers if name != CLAIM_PROTECTION]
             draft.add(pinned(claim, {"metadata": {"finalizers": kept or None}}))
         return draft.done()
-    if CLAIM_FINALIZER not in finalizers:
-        draft.add(pinned(claim, {"metadata": {"finalizers": [*finalizers, CLAIM_FINALIZER]}}))
+    if CLAIM_PROTECTION not in finalizers:
+        draft.add(pinned(claim, {"metadata": {"finalizers": [*finalizers, CLAIM_PROTECTION]}}))
         return draft.done()
     if BIND_COMPLETED in claim.metadata.annotation_map:
         draft.add(*_keep(seen))

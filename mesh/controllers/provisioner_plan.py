@@ -18,7 +18,7 @@ from mesh.api.storage_names import (
     PROVISIONER_FINALIZER,
     SELECTED_NODE,
     STORAGE_PROVISIONER,
-    VOLUME_FINALIZER,
+    VOLUME_PROTECTION,
     directory_name,
 )
 from mesh.controllers.actions import Create, Draft, Plan, note, pinned
@@ -103,7 +103,7 @@ def volume_for(claim: PersistentVolumeClaim, storage_class: StorageClass) -> Per
         metadata=ObjectMeta(
             name=name,
             annotations={PROVISIONED_BY: PROVISIONER},
-            finalizers=[VOLUME_FINALIZER, PROVISIONER_FINALIZER],
+            finalizers=[VOLUME_PROTECTION, PROVISIONER_FINALIZER],
         ),
         spec=PersistentVolumeSpec(
             capacity={"storage": requests.get("storage", "0")},
@@ -148,7 +148,7 @@ def plan_farewell(volume: PersistentVolume, others: Sequence[PersistentVolume], 
     others: all volumes; data that one of them stands for as well stays.  attached: nodes that still hold it.
     """
     finalizers = list(volume.metadata.finalizers or ())
-    waits = VOLUME_FINALIZER in finalizers or PROVISIONER_FINALIZER not in finalizers
+    waits = VOLUME_PROTECTION in finalizers or PROVISIONER_FINALIZER not in finalizers
     if not terminating(volume) or waits or attached:
         return Farewell(None, Plan())
     finalizers.remove(PROVISIONER_FINALIZER)

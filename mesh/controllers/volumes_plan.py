@@ -12,7 +12,7 @@ from mesh.api.storage_names import (
     PROVISIONED_BY,
     PROVISIONER,
     PROVISIONER_FINALIZER,
-    VOLUME_FINALIZER,
+    VOLUME_PROTECTION,
 )
 from mesh.controllers.actions import Action, Delete, Draft, Note, Plan, note, pinned, status_patch
 from mesh.controllers.facts import terminating
@@ -33,8 +33,8 @@ def plan_volume(seen: Observed) -> Plan:
     finalizers = list(volume.metadata.finalizers or ())
     phase, reason, message = judge(seen)
     if terminating(volume):
-        if phase != "Bound" and VOLUME_FINALIZER in finalizers:
-            finalizers.remove(VOLUME_FINALIZER)
+        if phase != "Bound" and VOLUME_PROTECTION in finalizers:
+            finalizers.remove(VOLUME_PROTECTION)
             draft.add(pinned(volume, {"metadata": {"finalizers": finalizers or None}}))
         return draft.done()
     missing = [name for name in _finalizers(volume) if name not in finalizers]
@@ -80,7 +80,7 @@ def judge(seen: Observed) -> tuple[str, str | None, str | None]:
 def _finalizers(volume: PersistentVolume) -> list[str]:
     """What must stay in the way of its removal: pods that use it, and data that goes first."""
     ours = (volume.spec.csi or {}).get("driver") == PROVISIONER
-    return [VOLUME_FINALIZER, PROVISIONER_FINALIZER] if ours else [VOLUME_FINALIZER]
+    return [VOLUME_PROTECTION, PROVISIONER_FINALIZER] if ours else [VOLUME_PROTECTION]
 
 
 def _given_back(seen: Observed) -> bool:
