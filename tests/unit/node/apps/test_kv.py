@@ -88,6 +88,20 @@ async def test_keys_outlive_the_container(tmp_path: Path) -> None:
         assert (await answer.read(), answer.headers["x-node"]) == (b"second", "node-2")
 
 
+async def test_a_read_only_volume_is_read_and_never_written(tmp_path: Path) -> None:
+    files = KeyFiles(tmp_path)
+    files.open()
+    files.put("a", b"1")
+    next(tmp_path.iterdir()).with_suffix(".draft").write_bytes(b"half")
+    (tmp_path / "README").write_text("somebody's own")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    async with TestClient(TestServer(build({}, Here(tmp_path, volume_read_only=True)))) as client:
+        assert await (await client.get("/keys/a")).read() == b"1"
+        for answer in (await client.put("/keys/a", data=b"2"), await client.delete("/keys/a")):
+            assert (answer.status, await answer.text()) == (403, "kv-0: the volume is mounted read-only\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
 def test_a_draft_that_was_never_acknowledged_is_thrown_away(tmp_path: Path) -> None:
     files = KeyFiles(tmp_path)
     files.open()
@@ -116,7 +130,7 @@ from aiohttp import web
 from pathlib import Path
 from mesh.node.apps.kv import build
 class Here:
-    volume_dir, pod_name, node_name = Path(sys.argv[1]), "kv-0", "node-1"
+    volume_dir, pod_name, node_name, volume_read_only = Path(sys.argv[1]), "kv-0", "node-1", False
 def say(text):
     print(text, flush=True)
 web.run_app(build({}, Here()), host="127.0.0.1", port=0, print=say, handle_signals=False)
