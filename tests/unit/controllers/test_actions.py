@@ -6,7 +6,17 @@ import pytest
 
 from mesh.api.core import Node, Pod
 from mesh.api.workloads import ReplicaSet
-from mesh.controllers.actions import Draft, Note, merge_diff, note, pinned, reference, status_patch
+from mesh.controllers.actions import (
+    Draft,
+    Note,
+    Plan,
+    merge_diff,
+    note,
+    pinned,
+    reference,
+    status_patch,
+    without_repeats,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +70,14 @@ def test_events_name_their_object() -> None:
     node = reference(Node.model_validate({"metadata": {"name": "n"}}))
     assert (node.api_version, node.kind, node.namespace) == ("v1", "Node", None)
     assert isinstance(note(Pod(), "R", "m", "Warning"), Note)
+
+
+def test_what_was_said_before_is_not_said_again() -> None:
+    pod = Pod.model_validate({"metadata": {"name": "p", "namespace": "default", "uid": "u"}})
+    first, second = note(pod, "Waits", "for a"), note(pod, "Waits", "for b")
+    plan, told = without_repeats(Plan((first, second), 3.0), frozenset())
+    assert plan == Plan((first, second), 3.0)
+    plan, told = without_repeats(Plan((second,)), told)
+    assert plan.actions == ()
+    plan, _ = without_repeats(Plan((first,)), told)
+    assert plan.actions == (first,), "what was true once more in between is news again"
