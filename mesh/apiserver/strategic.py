@@ -2,6 +2,9 @@
 
 Kubernetes' own patch type: lists of named things are merged element by element, and directives beside the data say
 what a merge cannot: `$patch`, `$retainKeys`, `$setElementOrder/LIST`, `$deleteFromPrimitiveList/LIST`.
+
+A merged list has the patch's elements in the patch's order, and among them those that only the server has, where the
+live list had them; what the patch adds comes before what only the server has. A `$setElementOrder` is such an order too.
 """
 
 from typing import Any
@@ -52,7 +55,8 @@ def _value(live: Any, value: Any, shape: Shape, patch: Json, key: str) -> Any:
     if not isinstance(value, list):
         return value
     if shape.primitive:
-        return [*_without(live, patch, key), *(item for item in value if item not in (live or ()))]
+        had = live if isinstance(live, list) else []
+        return _ordered([*_without(had, patch, key), *(item for item in value if item not in had)], had, value, shape)
     if shape.key is None:
         return _clean(value)
     return _merge_list(live if isinstance(live, list) else [], value, shape, key)
@@ -67,7 +71,7 @@ def _merge_list(live: list[Any], patch: list[Any], shape: Shape, field: str) -> 
     key = shape.key or ""
     if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
         return [_clean(item) for item in patch if not (isinstance(item, dict) and item.get("$patch") == "replace")]
-    merged = list(live)
+    merged, gone = list(live), []
     for item in patch:
         if not isinstance(item, dict):
             raise BadRequest(f"{field}: each element of a patched list must be an object with {key!r}")
@@ -76,15 +80,16 @@ def _merge_list(live: list[Any], patch: list[Any], shape: Shape, field: str) -> 
         where = [index for index, old in enumerate(merged) if isinstance(old, dict) and old.get(key) == item[key]]
         if item.get("$patch") == "delete":
             merged = [old for index, old in enumerate(merged) if index not in where]
+            gone.append(item)
         elif where:
             merged[where[0]] = merge(merged[where[0]], item, shape)
         else:
             merged.append(merge({}, item, shape))
-    return merged
+    return _ordered(merged, live, [item for item in patch if item not in gone], shape)
 
 
 def _ordered(merged: list[Any], live: list[Any], order: list[Any], shape: Shape) -> list[Any]:
-    """The elements in the wanted order; those that only the server has keep their place among their neighbours."""
+    """The elements in the wanted order; each that only the server has goes before the next one that it was before."""
 
     def identity(item: Any) -> Any:
         return item.get(shape.key) if shape.key is not None and isinstance(item, dict) else item
@@ -96,9 +101,8 @@ def _ordered(merged: list[Any], live: list[Any], order: list[Any], shape: Shape)
     result: list[Any] = []
     while named and others:
         first, other = identity(named[0]), identity(others[0])
-        other_at = before.index(other) if other in before else len(before)
-        take_other = first not in before or other_at < before.index(first)
-        result.append((others if take_other else named).pop(0))
+        was_before = first in before and other in before and before.index(other) < before.index(first)
+        result.append((others if was_before else named).pop(0))
     return result + named + others
 
 

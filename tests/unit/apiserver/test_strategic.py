@@ -103,7 +103,7 @@ CASES = [
     pytest.param(
         {"metadata": {"finalizers": ["a/b", "c/d"]}},
         {"metadata": {"finalizers": ["e/f"], "$deleteFromPrimitiveList/finalizers": ["a/b"]}},
-        {"metadata": {"finalizers": ["c/d", "e/f"]}},
+        {"metadata": {"finalizers": ["e/f", "c/d"]}},
         id="primitive-list",
     ),
     pytest.param(
@@ -133,8 +133,20 @@ CASES = [
     pytest.param(
         deployment(c("c1")),
         deployment(c("c2", image="i", env=[{"name": "A", "value": None}])),
-        deployment(c("c1"), c("c2", image="i", env=[{"name": "A"}])),
-        id="a-new-element-loses-its-nulls",
+        deployment(c("c2", image="i", env=[{"name": "A"}]), c("c1")),
+        id="a-new-element-loses-its-nulls-and-comes-first",
+    ),
+    pytest.param(
+        deployment(c("s1"), c("a"), c("s2"), c("b"), c("s3")),
+        deployment(c("b", image="i"), c("a", image="j"), c("new")),
+        deployment(c("s1"), c("s2"), c("b", image="i"), c("a", image="j"), c("new"), c("s3")),
+        id="the-patch-orders-what-it-names",
+    ),
+    pytest.param(
+        deployment(c("s1"), c("a")),
+        deployment(c("new"), **{"$setElementOrder/containers": order("a", "new")}),
+        deployment(c("s1"), c("a"), c("new")),
+        id="a-wanted-order-is-obeyed",
     ),
 ]
 
