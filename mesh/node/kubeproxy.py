@@ -15,7 +15,7 @@ from mesh.client.informer import Informer
 from mesh.node.health_check import HealthCheck
 from mesh.node.pump import Front, Target
 from mesh.node.spread import Spreader
-from mesh.node.ways import Binding, NodeFact, Way, health_checks, node_of, unserved, ways
+from mesh.node.ways import Binding, NodeFact, Way, health_checks, node_of, ways
 from mesh.runtime.net import BindError, listen_stream
 from mesh.runtime.tasks import Tasks
 
@@ -59,7 +59,6 @@ class KubeProxy:
         self._servers: dict[Binding, asyncio.Server] = {}
         self._running: set[Front] = set()
         self._refused: set[Binding] = set()
-        self._unserved: dict[Key, str] = {}
         self._dirty: set[Key] = set()
         self._wake = asyncio.Event()
         self._tasks = Tasks("kube-proxy")
@@ -133,23 +132,8 @@ class KubeProxy:
         self._wanted[key] = wanted
         for binding in sorted(wanted - self._servers.keys(), key=lambda b: (b.address, b.port)):
             await self._listen(binding)
-        if service is None:
-            self._unserved.pop(key, None)
-            if not slices:
-                del self._wanted[key], self._ways[key]
-            return
-        self._warn(service)
-
-    def _warn(self, service: Service) -> None:
-        """Say once which ports nobody carries, unless another part of the mesh serves this service."""
-        left = ", ".join(unserved(service))
-        own = service.spec.cluster_ip or ""
-        targets = (port.target_port for port in service.spec.ports or ())
-        if any(self._elsewhere(own, target) for target in targets if isinstance(target, int)):
-            left = ""
-        if left and self._unserved.get(service.key) != left:
-            self._tell(service, "ProtocolNotServed", f"nothing answers at {left}: only TCP is carried", True)
-        self._unserved[service.key] = left
+        if service is None and not slices:
+            del self._wanted[key], self._ways[key]
 
     async def _listen(self, binding: Binding) -> None:
         try:

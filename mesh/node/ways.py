@@ -292,14 +292,3 @@ def health_checks(service: Service, slices: Iterable[EndpointSlice], nodes: Sequ
             if endpoint.conditions.ready is not False:
                 counts.setdefault(endpoint.node_name or "", set()).update(endpoint.addresses)
     return {(node.address, port): len(counts.get(node.name, ())) for node in nodes if node.up}
-
-
-def unserved(service: Service) -> tuple[str, ...]:
-    """Ports that nothing here carries: `dns 53/UDP`."""
-    if service.spec.type == "ExternalName" or service.headless:
-        return ()
-    return tuple(
-        f"{port.name + ' ' if port.name else ''}{port.port}/{port.protocol}"
-        for port in service.spec.ports or ()
-        if port.protocol != "TCP"
-    )

@@ -233,16 +233,6 @@ async def test_a_node_answers_how_many_endpoints_it_has(proxied: Proxied) -> Non
     assert (await health(FIRST), await health(SECOND)) == (b"200", b"503")
 
 
-async def test_ports_that_nobody_carries_are_told_once(proxied: Proxied) -> None:
-    ports = [{"name": "web", "port": PORT, "targetPort": 9000}, {"name": "dns", "port": 53, "protocol": "UDP"}]
-    proxied.service(ports=ports)
-    proxied.endpoints(BACKENDS[0])
-    await asyncio.sleep(0.1)
-    proxied.endpoints(BACKENDS[1])
-    await asyncio.sleep(0.1)
-    assert proxied.told == [("ProtocolNotServed", "nothing answers at dns 53/UDP: only TCP is carried", True)]
-
-
 async def test_an_address_that_another_part_serves_is_left_alone(proxied: Proxied) -> None:
     proxied.taken = {(VIP, PORT)}
     proxied.service(ports=[{"name": "a", "port": PORT, "targetPort": 9000}, {"name": "b", "port": PORT + 1}])

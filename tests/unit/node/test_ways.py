@@ -4,7 +4,7 @@ import pytest
 
 from mesh.api.core import Node
 from mesh.api.services import EndpointSlice, Service
-from mesh.node.ways import Binding, Group, NodeFact, Way, health_checks, node_fact, node_of, unserved, ways
+from mesh.node.ways import Binding, Group, NodeFact, Way, health_checks, node_fact, node_of, ways
 
 ONE = NodeFact("node-1", "127.18.0.1", "a", cidr="127.244.0.0/22")
 TWO = NodeFact("node-2", "127.18.0.2", "b", cidr="127.244.4.0/22")
@@ -248,9 +248,3 @@ def test_what_a_node_says_of_itself() -> None:
 )
 def test_where_a_client_is(client: str, node: NodeFact | None) -> None:
     assert node_of(client, NODES) is node
-
-
-def test_what_nobody_carries() -> None:
-    ports = [{"port": 80}, {"name": "dns", "port": 53, "protocol": "UDP"}, {"port": 9, "protocol": "SCTP"}]
-    assert unserved(service(ports=ports)) == ("dns 53/UDP", "9/SCTP")
-    assert unserved(service(ports=ports, clusterIP="None")) == ()
