@@ -1,19 +1,24 @@
 """What surrounds a command that runs beside a container?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mesh.node.addresses import SIDECAR_PORTS
+from mesh.node.apps.shell import with_volumes
 from mesh.node.container import RunningContainer
 from mesh.node.launch import around
 from mesh.node.pod import PodWorker
 
 
-def surroundings(running: RunningContainer) -> tuple[dict[str, str], Path]:
-    """Environment and directory: those of the container, its sidecar as http_proxy included. Raises BadSetting."""
+def surroundings(running: RunningContainer, words: Sequence[str]) -> tuple[Sequence[str], dict[str, str], Path]:
+    """Command, environment and directory: those of the container, its sidecar as http_proxy included.
+
+    Where the words name a mountPath, the volume's directory stands there. Raises BadSetting.
+    """
     found = around(running.pod, running.container, running.image, running.place, running.sources)
     if not found.volumes:
         found.directory.mkdir(parents=True, exist_ok=True)
-    return dict(found.env), found.directory
+    return with_volumes(words, found.volumes), dict(found.env), found.directory
 
 
 def address_of(worker: PodWorker, port: int) -> str:
