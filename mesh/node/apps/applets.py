@@ -24,7 +24,7 @@ class NotFound(Exception):
 def ask(name: str, server: tuple[str, int], kind: int = A) -> list[str] | None:
     """Addresses of one name, asked once; None when there is no such name. Raises OSError, NotFound."""
     number = struct.unpack(">H", os.urandom(2))[0]
-    labels = [label.encode("idna") for label in name.rstrip(".").split(".")]
+    labels = name.rstrip(".").encode(errors="replace").split(b".")
     if not all(0 < len(label) < 64 for label in labels):
         raise NotFound(f"{name!r} is no name")
     question = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
