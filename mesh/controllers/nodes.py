@@ -115,6 +115,7 @@ class NodeController(Controller):
                 grace_s=self.settings.node_grace_s,
                 eviction_s=self.settings.eviction_s,
                 tainted_s=self.clock.now() - beat.tainted_at if beat.tainted_at is not None else 0.0,
+                alive=self.settings.node_alive(name),
                 wall=self.clock.wall(),
             )
         )

@@ -1,13 +1,15 @@
 """Given a node and how long ago it was heard of, what is to be said of it, and which pods must leave?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mesh.api.core import Node, NodeCondition, Pod, PodCondition
+from mesh.api.core import Node, NodeCondition, Pod, PodCondition, Taint
 from mesh.controllers.actions import Action, Delete, Draft, Patch, Plan, note, pinned
 from mesh.controllers.facts import condition, terminating, with_condition
-from mesh.controllers.tolerance import LOST, ready_condition, stay_s, tainted
+from mesh.controllers.tolerance import LOST, UNREACHABLE, ready_condition, stay_s, tainted
 from mesh.runtime.clock import rfc3339
+
+ALIVE_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +18,7 @@ class Observed:
 
     node: None when it is not registered (any more).  pods: those bound to it.
     silent_s: since its last sign of life.  tainted_s: since its users' NoExecute taints were first seen.
+    alive: it is silent, but it is known to run: it may still be at work on what its pods own.
     """
 
     node: Node | None
@@ -24,6 +27,7 @@ class Observed:
     grace_s: float
     eviction_s: float
     tainted_s: float = 0.0
+    alive: bool = False
     wall: float = 0.0
 
 
@@ -45,15 +49,32 @@ def plan_node(seen: Observed) -> Plan:
         draft.add(pinned(seen.node, {"spec": {"taints": dumped or None}}))
     if lost:
         draft.add(*_mark_unknown(seen.node, seen.wall))
-        overdue_s = seen.grace_s + seen.eviction_s - seen.silent_s
-        if overdue_s <= 0:
-            draft.add(*(_evict(pod) for pod in seen.pods))
-        else:
-            draft.add(*(_not_ready(pod, seen.wall) for pod in seen.pods))
-            draft.look_again(overdue_s)
+        _abandon(seen, draft)
     else:
         _enforce(seen, draft)
     return draft.done()
+
+
+def _abandon(seen: Observed, draft: Draft) -> None:
+    """The pods of a lost node: those that bear it for ever stay, without traffic; the others leave when it is time.
+
+    From a node that is dead they are removed at once: nobody is left who could stop them gently, and nobody works on
+    their volumes any more. On one that is only silent they are told to go, and hold their names until it obeys.
+    """
+    overdue_s = seen.grace_s + seen.eviction_s - seen.silent_s
+    if overdue_s > 0:
+        draft.look_again(overdue_s)
+    for pod in seen.pods:
+        stays = stay_s(pod, Taint(key=UNREACHABLE, effect="NoExecute")) is None
+        if overdue_s > 0 or stays:
+            draft.add(_not_ready(pod, seen.wall))
+        elif not seen.alive:
+            draft.add(_evict(pod))
+        else:
+            draft.look_again(ALIVE_AGAIN_S)
+            if not terminating(pod):
+                draft.add(_told_to_go(pod))
+            draft.add(_not_ready(pod, seen.wall))
 
 
 def _mark_unknown(node: Node, wall: float) -> list[Action]:
@@ -80,8 +101,12 @@ def _mark_unknown(node: Node, wall: float) -> list[Action]:
 
 def _evict(pod: Pod) -> Delete:
     """Remove at once: nobody is left on that node who could stop it gently."""
+    return replace(_told_to_go(pod), grace_period_s=0)
+
+
+def _told_to_go(pod: Pod) -> Delete:
     told = note(pod, "TaintManagerEviction", f"Marking for deletion Pod {pod.namespace}/{pod.name}")
-    return Delete(cls=Pod, key=pod.key, uid=pod.metadata.uid, grace_period_s=0, note=told)
+    return Delete(cls=Pod, key=pod.key, uid=pod.metadata.uid, note=told)
 
 
 def _not_ready(pod: Pod, wall: float) -> Patch | None:
@@ -108,5 +133,4 @@ def _enforce(seen: Observed, draft: Draft) -> None:
         if left_s > 0:
             draft.look_again(left_s)
             continue
-        told = note(pod, "TaintManagerEviction", f"Marking for deletion Pod {pod.namespace}/{pod.name}")
-        draft.add(Delete(cls=Pod, key=pod.key, uid=pod.metadata.uid, note=told))
+        draft.add(_told_to_go(pod))

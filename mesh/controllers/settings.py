@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 ServiceKey = tuple[str, str]
 
 
+def _unknown(name: str) -> bool:
+    return False
+
+
 async def _no_totals(pod_ips: Sequence[str]) -> Mapping[str, float]:
     return {}
 
@@ -51,6 +55,9 @@ class Settings:
 
     eviction_s: float = 0.0
     """Seconds between the loss of a node and the replacement of its pods. 0, since a lost node is a dead process."""
+
+    node_alive: Callable[[str], bool] = _unknown
+    """Node name -> is its process known to run? Pods of a silent node that lives keep their names until it is gone."""
 
     detach_s: float = 0.0
     """Seconds for which a lost node keeps the volumes attached to it although its pods are gone. 0, since a lost node

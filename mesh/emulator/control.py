@@ -10,6 +10,7 @@ import os
 import random
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -47,9 +48,18 @@ STORAGE_CLASSES = {"standard": DIRECTORY, "shared": SHARED, "objects": OBJECTS}
 
 
 class ControlPlane:
-    """API server, controllers and DNS, in the caller's event loop. Use `start`, then `close`."""
+    """API server, controllers and DNS, in the caller's event loop. Use `start`, then `close`.
 
-    def __init__(self, settings: Settings, clock: Clock | None = None, rng: random.Random | None = None) -> None:
+    node_alive: node name -> is its process known to run?
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        node_alive: Callable[[str], bool] | None = None,
+    ) -> None:
         self.settings, self.clock = settings, clock or SystemClock()
         self.rng = rng or random.Random()
         self.tasks = Tasks("control")
@@ -60,7 +70,10 @@ class ControlPlane:
         people = settings.plan.people
         pages = service_discovery.routes(self.registry, f"{people}:{METRICS_PORT}")
         self.api = ApiServer(self.registry, people, settings.api_port, pages)
-        self.manager = Manager(self.client, self.clock, controller_settings(settings))
+        chosen = controller_settings(settings)
+        if node_alive is not None:
+            chosen = replace(chosen, node_alive=node_alive)
+        self.manager = Manager(self.client, self.clock, chosen)
         self._dns: list[DnsServer] = []
 
     async def start(self) -> None:
@@ -165,6 +178,11 @@ class Supervisor:
             self.say(f"{name} is up")
             self.watch(self.children[name], roles[name])
 
+    def alive(self, name: str) -> bool:
+        """Is the process of that node known to run?"""
+        child = self.children.get(name)
+        return child is not None and child.process.returncode is None
+
     @property
     def nodes(self) -> list[dict[str, Any]]:
         """Name and process id of each node."""
@@ -225,7 +243,7 @@ async def run_control(settings: Settings, reports: TextIO) -> None:
     control = gateway = None
     try:
         starting = asyncio.ensure_future(supervisor.start())
-        control = ControlPlane(settings)
+        control = ControlPlane(settings, node_alive=supervisor.alive)
         await control.start()
         say(f"API server at {settings.api_url}")
         if not settings.separate_gateway:

@@ -23,7 +23,12 @@ def pod(name: str = "p", *, ready: bool = True, **spec: Any) -> Pod:
 
 
 def plan(
-    which: Node | None, *pods: Pod, silent_s: float = 0.0, eviction_s: float = 0.0, tainted_s: float = 0.0
+    which: Node | None,
+    *pods: Pod,
+    silent_s: float = 0.0,
+    eviction_s: float = 0.0,
+    tainted_s: float = 0.0,
+    alive: bool = False,
 ) -> tuple[list[Any], float | None]:
     seen = Observed(
         node=which,
@@ -32,6 +37,7 @@ def plan(
         grace_s=4,
         eviction_s=eviction_s,
         tainted_s=tainted_s,
+        alive=alive,
         wall=WALL,
     )
     made = plan_node(seen)
@@ -65,6 +71,31 @@ def test_with_time_before_eviction_pods_only_lose_their_traffic() -> None:
     assert patched[0].patch["status"]["conditions"][0]["status"] == "False"
     assert not [a for a in actions if isinstance(a, Delete)]
     assert again == 9
+
+
+def test_pods_of_a_silent_node_that_lives_are_told_to_go_and_keep_their_names() -> None:
+    actions, again = plan(node("Unknown"), pod(), silent_s=5, alive=True)
+    (deletion,) = [a for a in actions if isinstance(a, Delete)]
+    assert (deletion.key, deletion.grace_period_s) == (("default", "p"), None)
+    assert [a.patch["status"]["conditions"][0]["status"] for a in actions if isinstance(a, Patch) and a.cls is Pod] == [
+        "False"
+    ]
+    assert again == 1
+    leaving = pod(ready=False)
+    leaving.metadata.deletion_timestamp = "2026-05-28T00:00:00Z"
+    actions, again = plan(node("Unknown"), leaving, silent_s=6, alive=True)
+    assert [a for a in actions if isinstance(a, Delete)] == []
+    assert again == 1
+    actions, _ = plan(node("Unknown"), leaving, silent_s=7)
+    assert [a.grace_period_s for a in actions if isinstance(a, Delete)] == [0]
+
+
+def test_a_pod_that_bears_the_loss_of_its_node_stays_without_traffic() -> None:
+    patient = pod(tolerations=[{"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"}])
+    actions, _ = plan(node("Unknown"), patient, silent_s=5)
+    assert [a for a in actions if isinstance(a, Delete)] == []
+    (status,) = [a for a in actions if isinstance(a, Patch) and a.cls is Pod]
+    assert status.patch["status"]["conditions"][0]["reason"] == "NodeNotReady"
 
 
 def test_unknown_stays_until_its_agent_speaks() -> None:
