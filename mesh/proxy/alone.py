@@ -21,6 +21,7 @@ from mesh.routing.compile import compile_bootstrap
 from mesh.routing.errors import Refused
 from mesh.routing.spec import StaticConfig
 from mesh.runtime.net import BindError
+from mesh.runtime.tls import BadCertificate
 
 _DRAIN_S = 10.0
 _COLLECT_AFTER = 20_000
@@ -77,6 +78,9 @@ def run(config_path: str, *, drain_s: float = _DRAIN_S, access_log: bool = False
     except BindError as error:
         print(f"mesh: {error}", file=sys.stderr)
         return 1
+    except BadCertificate as error:
+        print(f"mesh: {config_path}: {error}", file=sys.stderr)
+        return 2
 
 
 async def _serve(data: Mapping[str, Any], config: StaticConfig, drain_s: float, access_log: bool) -> int:

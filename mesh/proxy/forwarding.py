@@ -114,16 +114,16 @@ def sidecar_fields(head: RequestHead, trust: Trust, untrusted: frozenset[bytes])
     return _without(head, _CONTROL, trust)
 
 
-def gateway_fields(head: RequestHead, trust: Trust, peer: bytes, ids: RequestIds) -> list[Field]:
+def gateway_fields(head: RequestHead, proto: Field, peer: bytes, ids: RequestIds) -> list[Field]:
     """The usual case of a gateway: an external client that claims nothing. A new list each time.
 
-    peer: the client's address. (`forward` serves every other case.)
+    proto: the x-forwarded-proto of the listener. peer: the client's address. (`forward` serves every other case.)
     """
     own = node_address() if peer == b"127.0.0.1" else peer
     return [
         *head.fields,
         (b"x-forwarded-for", own),
-        HTTP,
+        proto,
         (b"x-envoy-external-address", peer),
         (b"x-request-id", ids.next()),
     ]
@@ -140,10 +140,12 @@ def _without(head: RequestHead, drop: frozenset[bytes], trust: Trust) -> list[Fi
     return kept
 
 
-def forward(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, ids: RequestIds) -> Forwarded:
-    """The fields to route on and to send, for any listener."""
+def forward(
+    head: RequestHead, trust: Trust, peer_ip: str, local_port: int, ids: RequestIds, proto: Field = HTTP
+) -> Forwarded:
+    """The fields to route on and to send, for any listener. proto: its x-forwarded-proto."""
     if trust.use_remote_address:
-        return _gateway(head, trust, peer_ip, local_port, ids)
+        return _gateway(head, trust, peer_ip, local_port, ids, proto)
     names = head.names
     internal = False
     if trust.internal_networks and b"x-forwarded-for" in names:
@@ -154,7 +156,7 @@ def forward(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, ids:
     else:
         fields = sidecar_fields(head, trust, trust.untrusted)
     if b"x-forwarded-proto" not in names:
-        fields.append(HTTP)
+        fields.append(proto)
     if trust.append_x_forwarded_port:
         replace(fields, b"x-forwarded-port", b"%d" % local_port)
     if internal:
@@ -166,7 +168,9 @@ def forward(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, ids:
     return Forwarded(fields, made, internal)
 
 
-def _gateway(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, ids: RequestIds) -> Forwarded:
+def _gateway(
+    head: RequestHead, trust: Trust, peer_ip: str, local_port: int, ids: RequestIds, proto: Field
+) -> Forwarded:
     names = head.names
     known = _value(head.fields, b"x-forwarded-for") if b"x-forwarded-for" in names else b""
     internal = not known and _is_internal(peer_ip, trust.internal_networks)
@@ -178,7 +182,7 @@ def _gateway(head: RequestHead, trust: Trust, peer_ip: str, local_port: int, ids
         own = node_address() if peer == b"127.0.0.1" else peer
         said[b"x-forwarded-for"] = known + b"," + own if known else own
     if not (trust.xff_num_trusted_hops and b"x-forwarded-proto" in names):
-        said[b"x-forwarded-proto"] = b"http"
+        said[b"x-forwarded-proto"] = proto[1]
     if trust.append_x_forwarded_port:
         said[b"x-forwarded-port"] = b"%d" % local_port
     if internal:

@@ -36,16 +36,16 @@ def admit(stream: "Stream") -> None:
         fields = forwarding.sidecar_fields(head, http.trust, http.untrusted)
         names = head.names
         if b"x-forwarded-proto" not in names:
-            fields.append(forwarding.HTTP)
+            fields.append(http.proto)
         else:
             stream.scheme = _scheme(fields)
         if b"x-request-id" not in names and http.trust.generate_request_id:
             fields.append((b"x-request-id", http.ids.next()))
         stream.headers = fields
     elif http.simple_gateway and not head.expect_continue and http.claims.isdisjoint(head.names):
-        stream.headers = forwarding.gateway_fields(head, http.trust, stream.connection.peer_address, http.ids)
+        stream.headers = forwarding.gateway_fields(head, http.proto, stream.connection.peer_address, http.ids)
     else:
-        forwarded = forwarding.forward(head, http.trust, stream.peer_ip, http.port, http.ids)
+        forwarded = forwarding.forward(head, http.trust, stream.peer_ip, http.port, http.ids, http.proto)
         stream.headers = forwarded.fields
         stream.internal = forwarded.internal
         if b"x-forwarded-proto" in head.names:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mesh.metrics.scopes import HttpStats
 from mesh.proxy.answer import APPEND_IF_ABSENT, OVERWRITE, PASS_THROUGH
+from mesh.proxy.certificates import HANDSHAKE_S, Certificates
 from mesh.proxy.downstream import DownstreamConnection
 from mesh.proxy.forwarding import RequestIds, Trust
 from mesh.proxy.http1.request import ALLOW, DROP, REJECT, RequestOptions, parser_for
@@ -59,11 +60,13 @@ class HttpState:
         "path",
         "paths",
         "port",
+        "proto",
         "proxy",
         "request_id_in_response",
         "request_timeout_s",
         "rng",
         "routes",
+        "scheme",
         "server",
         "server_line",
         "server_mode",
@@ -87,6 +90,8 @@ class HttpState:
         self.proxy = proxy
         self.spec = spec
         self.port = listener.port
+        self.scheme = b"http" if listener.tls is None else b"https"
+        self.proto = (b"x-forwarded-proto", self.scheme)
         self.inbound = listener.direction == "INBOUND"
         self.routes = spec.routes
         self.rng: random.Random = proxy.rng
@@ -180,6 +185,7 @@ class HttpListener:
 
     __slots__ = (
         "address",
+        "certificates",
         "connections",
         "http",
         "leaving",
@@ -198,6 +204,7 @@ class HttpListener:
         self.loop = asyncio.get_running_loop()
         self.spec = spec
         self.address, self.port = spec.address, spec.port
+        self.certificates = Certificates(spec.tls) if spec.tls is not None else None
         self.http = HttpState(proxy, spec, spec.http)
         self.stats = proxy.metrics.listener(f"{spec.address}_{spec.port}")
         self.connections: set[DownstreamConnection] = set()
@@ -208,10 +215,18 @@ class HttpListener:
 
     async def bind(self) -> None:
         """Start to accept. Raises BindError."""
-        self.server = await listen_stream(lambda: DownstreamConnection(self), self.address, self.port)
+        tls = self.certificates.context if self.certificates is not None else None
+        self.server = await listen_stream(
+            lambda: DownstreamConnection(self), self.address, self.port, tls=tls, handshake_s=HANDSHAKE_S
+        )
         if self.port == 0:
             self.port = self.server.sockets[0].getsockname()[1]
             self.http.port = self.port
+
+    def recertify(self, spec: "ListenerSpec") -> None:
+        """Show the certificates of `spec`. Raises BadCertificate; then everything stays."""
+        if self.certificates is not None and spec.tls is not None and spec.tls != self.spec.tls:
+            self.certificates.exchange(spec.tls)
 
     def configure(self, spec: "ListenerSpec") -> None:
         """The same address with another content."""

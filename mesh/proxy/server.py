@@ -22,6 +22,7 @@ from mesh.proxy.tcp import TcpListener
 from mesh.routing.spec import AccessLogSpec, ClusterSpec, EndpointSpec, ListenerSpec
 from mesh.runtime.clock import Clock, SystemClock
 from mesh.runtime.tasks import Tasks
+from mesh.runtime.tls import BadCertificate
 
 _FAREWELL_S = 0.25
 """How long resting connections of a draining proxy may still bring a request."""
@@ -47,6 +48,11 @@ class Tables:
     listeners: tuple[ListenerSpec, ...] = ()
     clusters: Mapping[bytes, ClusterSpec] = field(default_factory=dict)
     endpoints: Mapping[bytes, tuple[EndpointSpec, ...]] = field(default_factory=dict)
+
+
+def _kind(spec: ListenerSpec) -> tuple[bool, bool]:
+    """A listener of another kind takes the place of this one, instead of its content."""
+    return spec.http is None, spec.tls is None
 
 
 class ProxyServer:
@@ -128,20 +134,25 @@ class ProxyServer:
             raise
 
     async def apply(self, tables: Tables) -> None:
-        """Put `tables` in force between two requests. Raises BindError and changes nothing when it cannot listen."""
+        """Put `tables` in force between two requests.
+
+        Raises BindError where it cannot listen, and BadCertificate; then nothing changes.
+        """
         wanted = {(spec.address, spec.port): spec for spec in tables.listeners}
         fresh: dict[Address, HttpListener | TcpListener] = {}
         old_clusters = self.tables
         try:
             for address, spec in wanted.items():
                 present = self.listeners.get(address)
-                if present is None or (spec.http is None) != isinstance(present, TcpListener):
+                if present is None or _kind(spec) != _kind(present.spec):
                     if present is not None:
                         present.stop_accepting()
                     listener = HttpListener(self, spec) if spec.http is not None else TcpListener(self, spec)
                     await listener.bind()
                     fresh[address] = listener
-        except OSError:
+                elif isinstance(present, HttpListener):
+                    present.recertify(spec)
+        except (OSError, BadCertificate):
             for listener in fresh.values():
                 listener.abort()
             raise

@@ -90,7 +90,7 @@ class Stream(Request):
         self.method = head.method
         self.path = head.target
         self.authority = head.authority or b""
-        self.scheme = b"http"
+        self.scheme = http.scheme
         self.headers = []
         self.peer_ip = connection.peer_ip
         self.rng = http.rng

@@ -10,6 +10,7 @@ from typing import Any
 from mesh.routing.check import refuse_unexecuted, unpack
 from mesh.routing.compile_action import seconds
 from mesh.routing.compile_hcm import compile_access_logs, compile_hcm
+from mesh.routing.compile_tls import compile_tls
 from mesh.routing.errors import Refused, join
 from mesh.routing.spec import ListenerSpec, TcpSpec
 from mesh.routing.split import ClusterChoice, WeightedClusters
@@ -22,8 +23,9 @@ def compile_listener(message: Any, at: str = "", checked: bool = False) -> Liste
     if not checked:
         refuse_unexecuted(message, at)
     address, port = socket_address(message.address, join(at, "address"))
-    if len(message.filter_chains) != 1:
-        raise Refused(join(at, "filter_chains"), f"holds {len(message.filter_chains)} chains; a listener has one")
+    if not message.filter_chains:
+        raise Refused(join(at, "filter_chains"), "is empty; a listener has at least one")
+    tls = compile_tls(message, at)
     chain = join(at, "filter_chains[0]")
     filters = message.filter_chains[0].filters
     if len(filters) != 1:
@@ -33,6 +35,8 @@ def compile_listener(message: Any, at: str = "", checked: bool = False) -> Liste
     kind = config.DESCRIPTOR.name
     if kind not in ("HttpConnectionManager", "TcpProxy"):
         raise Refused(where, f"{kind} is not executed here; use HttpConnectionManager or TcpProxy")
+    if tls is not None and kind == "TcpProxy":
+        raise Refused(where, "TLS is executed before HTTP alone; use HttpConnectionManager")
     limit = message.per_connection_buffer_limit_bytes
     return ListenerSpec(
         name=message.name or f"{address}:{port}",
@@ -40,6 +44,7 @@ def compile_listener(message: Any, at: str = "", checked: bool = False) -> Liste
         port=port,
         http=compile_hcm(config, where, True) if kind == "HttpConnectionManager" else None,
         tcp=_compile_tcp(config, where) if kind == "TcpProxy" else None,
+        tls=tls,
         buffer_limit_bytes=limit.value if message.HasField("per_connection_buffer_limit_bytes") else 1 << 20,
         stat_prefix=message.stat_prefix,
         direction=_DIRECTIONS[message.traffic_direction],

@@ -125,12 +125,29 @@ class TcpSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateSpec:
+    """A chain and its key (PEM). names: exact server names and `*.suffixes`; none: for everybody else."""
+
+    names: tuple[str, ...]
+    chain: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSpec:
+    certificates: tuple[CertificateSpec, ...]
+    alpn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerSpec:
     name: str
     address: str
     port: int
     http: HttpSpec | None = None
     tcp: TcpSpec | None = None
+    tls: TlsSpec | None = None
+    """None: plain text."""
     buffer_limit_bytes: int = 1 << 20
     stat_prefix: str = ""
     direction: str = "UNSPECIFIED"

@@ -43,9 +43,16 @@ _FIELDS: dict[str, str] = {
     "envoy.type.matcher.v3.RegexMatcher": "regex",
     "envoy.type.matcher.v3.RegexMatchAndSubstitute": "pattern substitution",
     "envoy.config.listener.v3.Listener": (
-        "name address stat_prefix filter_chains per_connection_buffer_limit_bytes traffic_direction"
+        "name address stat_prefix filter_chains listener_filters per_connection_buffer_limit_bytes traffic_direction"
     ),
-    "envoy.config.listener.v3.FilterChain": "name filters",
+    "envoy.config.listener.v3.ListenerFilter": "name typed_config",
+    "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": "",
+    "envoy.config.listener.v3.FilterChain": "name filters filter_chain_match transport_socket",
+    "envoy.config.listener.v3.FilterChainMatch": "server_names",
+    "envoy.config.core.v3.TransportSocket": "name typed_config",
+    "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": "common_tls_context",
+    "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext": "tls_certificates alpn_protocols",
+    "envoy.extensions.transport_sockets.tls.v3.TlsCertificate": "certificate_chain private_key",
     "envoy.config.listener.v3.Filter": "name typed_config",
     "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": (
         "stat_prefix cluster weighted_clusters idle_timeout downstream_idle_timeout max_connect_attempts hash_policy "
@@ -246,8 +253,10 @@ VALUES: dict[tuple[str, str], tuple[str, ...]] = {
 """Enumerations of which only some values are executed."""
 
 HINTS: dict[tuple[str, str], str] = {
-    ("envoy.config.listener.v3.FilterChain", "transport_socket"): "leave it out: listeners speak plain text",
-    ("envoy.config.listener.v3.FilterChain", "filter_chain_match"): "use one listener for each address and port",
+    ("envoy.config.listener.v3.FilterChainMatch", "destination_port"): "use one listener for each address and port",
+    ("envoy.extensions.transport_sockets.tls.v3.CommonTlsContext", "tls_certificate_sds_secret_configs"): (
+        "write the certificate under tls_certificates"
+    ),
     ("envoy.config.cluster.v3.Cluster", "transport_socket"): "leave it out: endpoints are called in plain text",
     ("envoy.config.cluster.v3.Cluster", "health_checks"): "use outlier_detection, or set health_status on endpoints",
     ("envoy.config.cluster.v3.Cluster", "load_balancing_policy"): "use lb_policy",

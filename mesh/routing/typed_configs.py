@@ -15,6 +15,12 @@ MODULES: dict[str, str] = {
     "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": (
         "envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2"
     ),
+    "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector": (
+        "envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2"
+    ),
+    "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": (
+        "envoy.extensions.transport_sockets.tls.v3.tls_pb2"
+    ),
     "envoy.extensions.filters.http.router.v3.Router": "envoy.extensions.filters.http.router.v3.router_pb2",
     "envoy.extensions.filters.http.cors.v3.Cors": "envoy.extensions.filters.http.cors.v3.cors_pb2",
     "envoy.extensions.filters.http.cors.v3.CorsPolicy": "envoy.extensions.filters.http.cors.v3.cors_pb2",

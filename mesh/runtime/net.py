@@ -5,6 +5,10 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
 
 # Linux: choose the port at connect(), so that a bound source address does not use one up per connection.
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -56,11 +60,19 @@ def bind_reason(error: OSError, address: str) -> str:
 
 
 async def listen_stream(
-    factory: Callable[[], asyncio.BaseProtocol], address: str, port: int, backlog: int = 1024
+    factory: Callable[[], asyncio.BaseProtocol],
+    address: str,
+    port: int,
+    backlog: int = 1024,
+    *,
+    tls: "ssl.SSLContext | None" = None,
+    handshake_s: float | None = None,
 ) -> asyncio.Server:
-    """Serve `factory` on a loopback TCP address. Raises BindError."""
+    """Serve `factory` on a loopback TCP address. Raises BindError. handshake_s: how long one of TLS may take."""
     sock = listening_socket(address, port, backlog)
-    return await asyncio.get_running_loop().create_server(factory, sock=sock)
+    return await asyncio.get_running_loop().create_server(
+        factory, sock=sock, ssl=tls, ssl_handshake_timeout=handshake_s if tls is not None else None
+    )
 
 
 def source_socket(source: str | None) -> socket.socket:

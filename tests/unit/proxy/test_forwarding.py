@@ -4,7 +4,16 @@ import re
 
 import pytest
 
-from mesh.proxy.forwarding import RequestIds, Trust, consume_control, forward, gateway_fields, replace, sidecar_fields
+from mesh.proxy.forwarding import (
+    HTTP,
+    RequestIds,
+    Trust,
+    consume_control,
+    forward,
+    gateway_fields,
+    replace,
+    sidecar_fields,
+)
 from mesh.proxy.http1.request import RequestHead, RequestOptions, parse_request
 
 SIDECAR = Trust()
@@ -37,7 +46,7 @@ def test_a_gateway_says_who_asked() -> None:
         (b"x-forwarded-proto", b"http"),
         (b"x-envoy-external-address", b"127.9.1.7"),
     ]
-    assert gateway_fields(head("x-a: 1"), GATEWAY, b"127.9.1.7", ids()) == found, "the short way says the same"
+    assert gateway_fields(head("x-a: 1"), HTTP, b"127.9.1.7", ids()) == found, "the short way says the same"
 
 
 def test_a_gateway_overwrites_claims_where_they_stand() -> None:

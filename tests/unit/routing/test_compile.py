@@ -66,8 +66,8 @@ TLS = {
     [
         pytest.param(
             _with(f"{LISTENER}.filter_chains.0.transport_socket", TLS),
-            r"^static_resources\.listeners\[0\]\.filter_chains\[0\]\.transport_socket\.typed_config: "
-            r"envoy.*DownstreamTlsContext is not executed",
+            r"^static_resources\.listeners\[0\]\.filter_chains\[0\]\.transport_socket\.typed_config\."
+            r"common_tls_context\.tls_certificates: holds 0; a chain has one",
             id="TLS",
         ),
         pytest.param(

@@ -58,7 +58,7 @@ def test_weighted_tcp() -> None:
     [
         pytest.param({"filters": []}, r"filter_chains\[0\]\.filters: holds 0 filters; use one", id="no filter"),
         pytest.param({"filters": [HCM, HCM]}, "holds 2 filters", id="two filters"),
-        pytest.param({"filter_chains": []}, "filter_chains: holds 0 chains; a listener has one", id="no chain"),
+        pytest.param({"filter_chains": []}, "filter_chains: is empty; a listener has at least one", id="no chain"),
         pytest.param(
             {"address": {"pipe": {"path": "/x"}}}, "address.pipe: is not executed; use socket_address", id="pipe"
         ),
@@ -74,16 +74,18 @@ def test_weighted_tcp() -> None:
         ),
         pytest.param(
             {"chain": {"transport_socket": {"name": "tls"}}},
-            r"filter_chains\[0\]\.transport_socket: is not executed; leave it out: listeners speak plain text",
-            id="TLS",
+            r"filter_chains\[0\]\.transport_socket.typed_config: an empty typed_config is not executed",
+            id="TLS without anything",
         ),
         pytest.param(
             {"chain": {"filter_chain_match": {"destination_port": 1}}},
-            "filter_chain_match: is not executed; use one listener for each",
+            "destination_port: is not executed; use one listener for each",
             id="chain match",
         ),
         pytest.param({"filters": [TCP]}, "cluster: is empty", id="TCP to nowhere"),
-        pytest.param({"listener_filters": [{"name": "x"}]}, "listener_filters: is not executed", id="listener filter"),
+        pytest.param(
+            {"listener_filters": [{"name": "x"}]}, r"listener_filters\[0\].typed_config: an empty", id="listener filter"
+        ),
     ],
 )
 def test_refused(build: Any, complaint: str) -> None:
