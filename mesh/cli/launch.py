@@ -274,6 +274,8 @@ def first_state(
                 gateway_pid=event["gateway_pid"],
                 state_dir=settings.state_dir,
                 block=settings.block,
+                images=settings.images,
+                folder=os.getcwd(),
                 nodes=[state.NodeProcess(**node) for node in event["nodes"]],
             )
             state.save(running)

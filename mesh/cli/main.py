@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "prometheus-config": ("mesh.cli.prometheus", "prometheus_config"),
     "proxy": ("mesh.cli.proxy", "proxy"),
     "shards": ("mesh.cli.shards", "shards"),
+    "images": ("mesh.cli.images", "images"),
 }
 GROUPS: dict[str, tuple[str, str]] = {"kv": ("mesh.cli.kv", "app")}
 # The base of typer's complaints about arguments; where it lives differs between releases of typer.

@@ -40,6 +40,10 @@ class State:
     gateway_pid: int
     state_dir: str
     block: int = 0
+    images: dict[str, str] = field(default_factory=dict)
+    """Image name -> command, as given with --image."""
+    folder: str = ""
+    """Where `mesh up` was called, and where relative names in those commands begin."""
     nodes: list[NodeProcess] = field(default_factory=list)
 
 

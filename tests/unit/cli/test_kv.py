@@ -22,7 +22,7 @@ async def dns(tmp_path: Path) -> AsyncIterator[str]:
     """A store of two shards of which the second is away; the address of the DNS server that knows it."""
 
     class Here:
-        volume_dir, pod_name, node_name = tmp_path, "kv-0", "node-1"
+        volume_dir, pod_name, node_name, volume_read_only = tmp_path, "kv-0", "node-1", False
 
     runner = web.AppRunner(build({}, Here()))
     await runner.setup()

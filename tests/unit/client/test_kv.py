@@ -88,7 +88,7 @@ class Store:
 
     async def up(self, name: str, ip: str) -> None:
         class Here:
-            volume_dir, pod_name, node_name = self.root / name, name, "node-1"
+            volume_dir, pod_name, node_name, volume_read_only = self.root / name, name, "node-1", False
 
         runner = web.AppRunner(build({}, Here()))
         await runner.setup()
