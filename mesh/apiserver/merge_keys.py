@@ -14,12 +14,14 @@ class Shape:
     """How one field is merged.
 
     key: a list of objects matched on this member; None replaces the list.  primitive: a list of plain values, merged as
-    a set.  replace: an object that is taken as a whole.  fields: what is special below (in each element, for a list).
+    a set.  replace: an object that is taken as a whole.  retain: patches say which of its members stay.  fields: what
+    is special below (in each element, for a list).
     """
 
     key: str | None = None
     primitive: bool = False
     replace: bool = False
+    retain: bool = False
     fields: dict[str, "Shape"] = field(default_factory=dict)
 
 
@@ -37,7 +39,7 @@ _POD_SPEC = Shape(
         "containers": Shape(key="name", fields=_CONTAINER),
         "initContainers": Shape(key="name", fields=_CONTAINER),
         "ephemeralContainers": Shape(key="name", fields=_CONTAINER),
-        "volumes": Shape(key="name"),
+        "volumes": Shape(key="name", retain=True),
         "resourceClaims": Shape(key="name"),
         "imagePullSecrets": Shape(key="name"),
         "schedulingGates": Shape(key="name"),
@@ -47,6 +49,13 @@ _POD_SPEC = Shape(
 )
 _TEMPLATE = Shape(fields={"metadata": _META, "spec": _POD_SPEC})
 _WORKLOAD = Shape(fields={"metadata": _META, "spec": Shape(fields={"template": _TEMPLATE}), "status": _CONDITIONS})
+_DEPLOYMENT = Shape(
+    fields={
+        "metadata": _META,
+        "spec": Shape(fields={"template": _TEMPLATE, "strategy": Shape(retain=True)}),
+        "status": _CONDITIONS,
+    }
+)
 _BY_KIND = {
     "Pod": Shape(
         fields={
@@ -57,7 +66,7 @@ _BY_KIND = {
             ),
         }
     ),
-    "Deployment": _WORKLOAD,
+    "Deployment": _DEPLOYMENT,
     "ReplicaSet": _WORKLOAD,
     "StatefulSet": _WORKLOAD,
     "DaemonSet": _WORKLOAD,

@@ -6,6 +6,7 @@ shows the server's own words. Nothing says that a strategic merge is computed fr
 know about the built-in kinds.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -16,10 +17,15 @@ from mesh.api.known_fields import TYPES
 from mesh.api.scheme import Kind
 from mesh.apiserver import openapi_v2
 from mesh.apiserver.discovery import VERSION, served
+from mesh.apiserver.openapi_definitions import define
 from mesh.apiserver.openapi_schemas import components
 from mesh.apiserver.openapi_words import FIELDS, WORDS
 
 Json = dict[str, Any]
+Groups = tuple[tuple[str, str, tuple[Kind, ...]], ...]
+"""(group, version, kinds) of all that is served."""
+_made: dict[Groups, tuple[bytes, str]] = {}
+"""The latest v2 document, and its hash."""
 _PARAMETERS = [
     {"name": name, "in": "query", "schema": {"type": "string"}}
     for name in ("dryRun", "fieldManager", "fieldValidation", "force")
@@ -42,14 +48,22 @@ def document(group: str, version: str, defined: Iterable[Kind] = ()) -> Json | N
     return None if kinds is None else _document(group, version, tuple(kinds))
 
 
-def v2(defined: Iterable[Kind] = ()) -> tuple[bytes, str]:
+async def v2(defined: Iterable[Kind] = ()) -> tuple[bytes, str]:
     """GET /openapi/v2: the document as protobuf, and its hash."""
-    groups = tuple(
+    groups: Groups = tuple(
         (group, version, tuple(kinds))
         for group, versions in served(defined).items()
         for version, kinds in versions.items()
     )
-    return _v2(groups)
+    if groups not in _made:
+        named: Json = {}
+        for _ in define([(group, version, kind) for group, version, kinds in groups for kind in kinds], named):
+            await asyncio.sleep(0)
+        paths = [path for group, version, kinds in groups for path in _paths(group, version, kinds)]
+        data = openapi_v2.document("Kubernetes", VERSION["gitVersion"], paths, named)
+        _made.clear()
+        _made[groups] = data, xxhash.xxh64_hexdigest(data).upper()
+    return _made[groups]
 
 
 def _document(group: str, version: str, kinds: tuple[Kind, ...]) -> Json:
@@ -72,13 +86,6 @@ def _hash(group: str, version: str, kinds: tuple[Kind, ...]) -> str:
     """Of everything that the document is made from: to make them all takes most of a second."""
     models = [sorted(kind.model.model_fields) for kind in kinds]
     return xxhash.xxh64_hexdigest(repr((VERSION, group, version, kinds, models, TYPES, WORDS, FIELDS)).encode()).upper()
-
-
-@lru_cache(maxsize=1)
-def _v2(groups: tuple[tuple[str, str, tuple[Kind, ...]], ...]) -> tuple[bytes, str]:
-    paths = [path for group, version, kinds in groups for path in _paths(group, version, kinds)]
-    data = openapi_v2.document("Kubernetes", VERSION["gitVersion"], paths)
-    return data, xxhash.xxh64_hexdigest(data).upper()
 
 
 def _paths(group: str, version: str, kinds: Iterable[Kind]) -> Iterator[tuple[str, Json]]:

@@ -26,10 +26,24 @@ def components(kind: Kind, group: str, version: str) -> Json:
     api_version = f"{group}/{version}" if group else version
     known = None if kind.custom else type_of(kind.kind, api_version)
     if known is not None:
-        _widen(found, kind.kind, known, set())
+        _widen(found, kind.kind, known, {})
     for name, schema in found.items():
         _describe(name, schema, whole=name == kind.kind)
     return found
+
+
+def typed_properties(kind: Kind, group: str, version: str) -> dict[str, tuple[Json, list[str]]]:
+    """Known type -> (its fields' schemas, the fields that must be there), for all types of a kind."""
+    api_version = f"{group}/{version}" if group else version
+    known, found = type_of(kind.kind, api_version), components(kind, group, version)
+    if kind.custom or known is None:
+        return {}
+    names: dict[str, str] = {}
+    _widen(found, kind.kind, known, names)
+    return {
+        type_name: (found[name].get("properties", {}), found[name].get("required", []))
+        for name, type_name in reversed(names.items())
+    }
 
 
 def _schema(raw: Json) -> Json:
@@ -59,11 +73,14 @@ def _schema(raw: Json) -> Json:
     return schema or {"type": "object"}
 
 
-def _widen(found: Json, name: str, known: str, done: set[str]) -> None:
-    """Put in what the table of known fields has beyond the model, and go on where it says how."""
+def _widen(found: Json, name: str, known: str, done: dict[str, str]) -> None:
+    """Put in what the table of known fields has beyond the model, and go on where it says how.
+
+    done: schema name -> known type of what has been widened.
+    """
     if name in done:
         return
-    done.add(name)
+    done[name] = known
     schema = found.setdefault(name, {"type": "object"})
     properties: Json = schema.setdefault("properties", {})
     for old in [field for field in properties if field not in TYPES[known]]:

@@ -13,9 +13,9 @@ WORDS: dict[str, str] = {
     "DeploymentStrategy.type": "RollingUpdate (default): step by step. Recreate: all old pods go, then new ones come.",
     "DeploymentStrategy.rollingUpdate": "The bounds of a rolling update.",
     "RollingUpdateDeployment.maxSurge": "How many pods more than wanted there may be: a number, or a percentage that "
-    "is rounded up. Default 25%.",
+    "is rounded up. Default: a quarter.",
     "RollingUpdateDeployment.maxUnavailable": "How many pods fewer than wanted may be available: a number, or a "
-    "percentage that is rounded down. Default 25%.",
+    "percentage that is rounded down. Default: a quarter.",
     "ReplicaSet": "Keeps a number of equal pods running. Usually made by a Deployment.",
     "StatefulSet": "Keeps pods with lasting names (NAME-0, NAME-1, ...) running, started and replaced in order.",
     "StatefulSetSpec.volumeClaimTemplates": "One claim of each for every pod; it stays when the pod goes.",

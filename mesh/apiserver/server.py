@@ -98,9 +98,9 @@ class ApiServer:
             return await self._resources.handle(request, target)
         if raw.rstrip("/") == discovery.REVIEW_PATH:
             return await review(request)
-        return self._document(request, raw.rstrip("/") or "/")
+        return await self._document(request, raw.rstrip("/") or "/")
 
-    def _document(self, request: web.Request, path: str) -> web.Response:
+    async def _document(self, request: web.Request, path: str) -> web.Response:
         """Everything that is not a resource."""
         if request.method not in ("GET", "HEAD"):
             if path in _HEALTH or path == "/openapi/v2" or self._json_document(path) is not None:
@@ -109,7 +109,7 @@ class ApiServer:
         if path in _HEALTH:
             return web.Response(text="ok")
         if path == "/openapi/v2":
-            data, digest = openapi.v2(self._registry.kinds)
+            data, digest = await openapi.v2(self._registry.kinds)
             return web.Response(body=data, headers={"Content-Type": openapi_v2.CONTENT_TYPE, "ETag": f'"{digest}"'})
         if path in ("/api", "/apis") and (version := discovery.wants_aggregated(request.headers.get("Accept", ""))):
             content_type = discovery.AGGREGATED if version == "v2" else discovery.AGGREGATED_BETA

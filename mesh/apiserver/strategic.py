@@ -4,7 +4,7 @@ Kubernetes' own patch type: lists of named things are merged element by element,
 what a merge cannot: `$patch`, `$retainKeys`, `$setElementOrder/LIST`, `$deleteFromPrimitiveList/LIST`.
 
 A merged list has the patch's elements in the patch's order, and among them those that only the server has, where the
-live list had them; what the patch adds comes before what only the server has. A `$setElementOrder` is such an order too.
+live list had them; what the patch adds comes before what only the server has. A `$setElementOrder` orders likewise.
 """
 
 from typing import Any

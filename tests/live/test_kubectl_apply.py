@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from mesh.apiserver.registry import Registry, index
@@ -85,6 +86,12 @@ def kubectl(program: str, tmp_path: Path) -> Iterator[Kubectl]:
     thread.join(10)
 
 
+def is_old(kubectl: Kubectl) -> bool:
+    """True for a kubectl that judges manifests itself, by OpenAPI v2."""
+    version = orjson.loads(kubectl("version", "--client", "-o", "json"))["clientVersion"]
+    return int("".join(filter(str.isdigit, version["minor"]))) < 25
+
+
 def test_server_side_apply(kubectl: Kubectl) -> None:
     apply = ("apply", "--server-side", "-f", "-")
     assert "serverside-applied" in kubectl(*apply, stdin=WEB)
@@ -149,10 +156,16 @@ def test_kustomize(kubectl: Kubectl, tmp_path: Path) -> None:
 
 
 def test_explain(kubectl: Kubectl) -> None:
-    if "1.20" in kubectl("version", "--client"):  # it reads definitions of OpenAPI v2, which are not served
-        kubectl("explain", "deployment.spec.strategy", code=1)
-        return
     shown = kubectl("explain", "deployment.spec.strategy")
-    assert "rollingUpdate\t<RollingUpdateDeployment>" in shown
     assert "How old pods are replaced by new ones." in shown
+    assert "FIELDS:\n" in kubectl("explain", "pvc.spec")
+    assert "controller" in kubectl("explain", "ingressclass", "--recursive")
+    if is_old(kubectl):  # it reads OpenAPI v2, where users' own kinds are not defined
+        assert "rollingUpdate\t<Object>" in shown
+        assert "KIND:     Deployment\nVERSION:  extensions/v1beta1" in kubectl(
+            "explain", "deployment", "--api-version=extensions/v1beta1"
+        )
+        return
+    assert "rollingUpdate\t<RollingUpdateDeployment>" in shown
     assert "weight\t<integer>" in kubectl("explain", "routerule.spec.route")
+    assert "useSourceIp\t<boolean>" in kubectl("explain", "dr.spec.trafficPolicy.loadBalancer.consistentHash")
