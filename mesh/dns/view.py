@@ -154,7 +154,7 @@ def is_address(text: str) -> bool:
 def _endpoints(slices: Iterable[EndpointSlice], *, everyone: bool) -> tuple[EndpointRecord, ...]:
     """The endpoints that may be told: ready ones, or all of them where the service publishes those too."""
     ports: dict[tuple[str, str], list[Port]] = {}
-    for each in slices:
+    for each in sorted(slices, key=lambda one: one.metadata.name or ""):
         if each.address_type != "IPv4":
             continue
         offered = [

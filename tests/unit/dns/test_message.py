@@ -1,3 +1,6 @@
+import random
+from dataclasses import replace
+
 import dns.edns
 import dns.flags
 import dns.message
@@ -9,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.api.services import EndpointSlice, Service
-from mesh.dns.message import respond
+from mesh.dns import message as module
+from mesh.dns.message import Answers, respond
 from mesh.dns.question import PLAIN_UDP_BYTES
 from mesh.dns.zone import View, view
 
@@ -161,3 +165,77 @@ def test_a_damaged_packet_never_breaks_the_server(at: int, byte: int, cut: int) 
     wire[at] = byte
     answer = respond(bytes(wire[:cut]), VIEW, udp=True)
     assert answer is None or answer[2] & 0x80
+
+
+def test_an_answer_is_remembered_until_what_it_follows_from_changes() -> None:
+    views = [many(3), VIEW]
+    answers = Answers(lambda: views[0])
+    wire = dns.message.make_query(NAME, "A").to_wire()
+    first = answers.find(wire, udp=True)
+    assert answers.find(wire, udp=True) is first
+    views[0] = replace(views[0], serial=2)  # a change somewhere else
+    assert answers.find(wire, udp=True) is first
+    views[0] = many(4)
+    assert answers.find(wire, udp=True) is not first
+    found = answers(wire, udp=True)
+    assert found is not None
+    assert len(dns.message.from_wire(found).answer[0]) == 4
+
+
+def test_an_absence_ends_when_the_name_comes() -> None:
+    views = [View(), VIEW]
+    answers = Answers(lambda: views[0])
+    wire = dns.message.make_query(NAME, "A").to_wire()
+    codes = []
+    for _ in range(2):
+        found = answers(wire, udp=True)
+        assert found is not None
+        codes.append(dns.message.from_wire(found).rcode())
+        views.pop(0)
+        views.append(VIEW)
+    assert codes == [dns.rcode.NXDOMAIN, dns.rcode.NOERROR]
+
+
+def test_each_question_turns_its_own_addresses() -> None:
+    answers = Answers(lambda: VIEW)
+    firsts = []
+    for _ in range(4):
+        for qtype in ("A", "AAAA"):  # as a C library asks
+            found = answers(dns.message.make_query(NAME, qtype, use_edns=0, payload=4096).to_wire(), udp=True)
+            assert found is not None
+            answer = dns.message.from_wire(found).answer
+            firsts += [answer[0][0].to_text()] if answer else []
+    assert len(set(firsts)) == 4
+
+
+def test_a_remembered_answer_has_the_id_and_letters_of_its_question() -> None:
+    answers = Answers(lambda: VIEW)
+    for ident, name in ((1, NAME), (2, NAME), (3, NAME.upper())):
+        found = answers(dns.message.make_query(name, "A", id=ident).to_wire(), udp=True)
+        assert found is not None
+        message = dns.message.from_wire(found)
+        assert (message.id, message.question[0].name.to_text()) == (ident, f"{name}.")
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_REMEMBERED", 8)
+    answers = Answers(lambda: VIEW)
+    for number in range(100):
+        answers(dns.message.make_query(f"n{number}.{NAME}", "A").to_wire(), udp=True)
+        assert len(answers._udp) <= 8
+
+
+def test_answers_of_one_view_and_of_many_are_the_same() -> None:
+    """However views follow each other, a remembered answer is what a fresh one would be."""
+    rng = random.Random(1)
+    now = [many(3)]
+    answers = Answers(lambda: now[0])
+    names = [NAME, f"kv-2.{NAME}", f"kv-4.{NAME}", "none.default.svc.cluster.local", "4.0.244.127.in-addr.arpa"]
+    for _ in range(300):
+        if rng.random() < 0.3:
+            now[0] = rng.choice((many(rng.randint(0, 5)), View(), replace(now[0], serial=rng.randint(1, 99))))
+        query = dns.message.make_query(rng.choice(names), rng.choice(("A", "SRV", "PTR")))
+        found, fresh = answers(query.to_wire(), udp=True), respond(query.to_wire(), now[0], udp=True)
+        assert found is not None
+        assert fresh is not None
+        assert dns.message.from_wire(found) == dns.message.from_wire(fresh)
