@@ -71,6 +71,7 @@ class AttachController(Controller):
                 users=self._users(volume),
                 attached=[node for node, names in self._attached.items() if name in names],
                 nodes={node.name: node for node in self.caches.nodes.list()},
+                alive=self.settings.node_alive,
                 detach_s=self.settings.detach_s,
                 wall=self.clock.wall(),
             )

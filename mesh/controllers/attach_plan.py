@@ -1,10 +1,11 @@
 """To which nodes is a volume given, and from which is it taken?
 
 Source: Kubernetes' attach/detach controller. A disk is held by one node; another node's pods wait until the last pod of
-the first is gone. A node that lives keeps what it says is in use; one that is lost is believed to use nothing.
+the first is gone. A node that lives keeps what it says is in use; one that is lost is believed to use nothing, unless
+its process is known to run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mesh.api.core import Node, Pod
@@ -20,7 +21,7 @@ class Observed:
     """Everything that the decision depends on.
 
     users: pods that have a node, have not ended and use the volume.  attached: names of the nodes that hold it.
-    nodes: by name; one that is missing is not registered (any more).
+    nodes: by name; one that is missing is not registered (any more).  alive: those whose process is known to run.
     detach_s: how long the claim of a lost node on its volumes is respected.  wall: now, in unix seconds.
     """
 
@@ -28,6 +29,7 @@ class Observed:
     users: Sequence[Pod] = ()
     attached: Sequence[str] = ()
     nodes: Mapping[str, Node]
+    alive: Callable[[str], bool] = lambda name: False
     detach_s: float = 0.0
     wall: float = 0.0
 
@@ -81,7 +83,7 @@ def plan_attachment(seen: Observed) -> Moves:
 def _wait_s(seen: Observed, node: Node) -> float | None:
     """Seconds until a node without such pods loses the volume: 0 for now, None for not before it says so."""
     ready = ready_condition(node)
-    if ready is not None and ready.status == "Unknown":
+    if ready is not None and ready.status == "Unknown" and not seen.alive(node.name):
         since = seconds_of(ready.last_transition_time)
         return 0.0 if since is None else max(0.0, since + seen.detach_s - seen.wall)
     in_use = attach_name(seen.volume.spec.csi) in (node.status.volumes_in_use or ())

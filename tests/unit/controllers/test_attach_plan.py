@@ -1,5 +1,6 @@
 """Which node holds a volume?"""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,14 @@ A, B = pod("a", "n1"), pod("b", "n2", at=1)
 def test_moves(moves: Moves, attach: tuple[str, ...], detach: tuple[str, ...], blocked: list[str]) -> None:
     assert (moves.attach, moves.detach) == (attach, detach)
     assert [n.about.name for n in moves.notes if n.reason == "FailedAttachVolume"] == blocked
+
+
+def test_a_silent_node_that_runs_is_asked() -> None:
+    silent = {"n1": node("n1", lost=True, in_use=True), "n2": node("n2")}
+    seen = Observed(volume=volume(), users=[B], attached=["n1"], nodes=silent, alive=lambda name: name == "n1")
+    assert (plan_attachment(seen).attach, plan_attachment(seen).detach) == ((), ())
+    done = replace(seen, nodes={**silent, "n1": node("n1", lost=True)})
+    assert (plan_attachment(done).attach, plan_attachment(done).detach) == (("n2",), ("n1",))
 
 
 def test_a_lost_node_may_be_given_time() -> None:
