@@ -40,6 +40,7 @@ class UpOptions:
     images: tuple[str, ...] = ()
     access_log: bool = False
     node_grace_s: float = 4.0
+    volume_grace_s: float = 0.0
     gateway_port: int = Plan.gateway_port
     api_port: int = Plan.api_port
     dns_port: int = Plan.dns_port
@@ -113,6 +114,7 @@ def _begin(
             dns_port=options.dns_port,
             dns_forward=options.dns_forward,
             node_grace_s=options.node_grace_s,
+            volume_grace_s=options.volume_grace_s,
             images=images,
             access_log=options.access_log,
             separate_gateway=options.separate_gateway,

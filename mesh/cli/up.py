@@ -33,6 +33,9 @@ def up(
         bool, typer.Option("--access-log", help="Proxies log each request (Envoy's format).")
     ] = False,
     node_grace_s: Annotated[float, typer.Option("--node-grace", help="Seconds until a silent node is lost.")] = 4.0,
+    volume_grace_s: Annotated[
+        float, typer.Option("--volume-grace", help="Seconds that a lost node keeps its volumes; a cluster says 360.")
+    ] = 0.0,
     gateway_port: Annotated[int, typer.Option(help="Port of the ingress gateway.")] = Plan.gateway_port,
     api_port: Annotated[int, typer.Option(help="Port of the API server.")] = Plan.api_port,
     dns_port: Annotated[int, typer.Option(help="Port of the DNS server.")] = Plan.dns_port,
@@ -58,6 +61,7 @@ def up(
         images=tuple(images or ()),
         access_log=access_log,
         node_grace_s=node_grace_s,
+        volume_grace_s=volume_grace_s,
         gateway_port=gateway_port,
         api_port=api_port,
         dns_port=dns_port,

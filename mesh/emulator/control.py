@@ -147,6 +147,7 @@ def controller_settings(settings: Settings) -> ControllerSettings:
         api_address=(plan.people, settings.api_port),
         dns_address=(plan.dns_service, settings.dns_port),
         node_grace_s=settings.node_grace_s,
+        detach_s=settings.volume_grace_s,
         load_balancer_address=plan.load_balancer,
         zones=settings.zones,
         request_totals=request_totals,

@@ -39,6 +39,10 @@ class Settings:
     node_grace_s: float = 4.0
     """Without a heartbeat for so long a node is NotReady and its pods are replaced. A cluster takes 40 s."""
 
+    volume_grace_s: float = 0.0
+    """For so long after its loss a node keeps the disks attached to it. A cluster, which cannot know whether such a
+    node still writes, takes 6 minutes; here a lost node is a dead process."""
+
     images: dict[str, str] = field(default_factory=dict)
     """Image name -> command of a user's own program."""
 
@@ -62,6 +66,8 @@ class Settings:
             raise ValueError(f"--nodes {self.nodes}: 1 to {MAX_NODES}")
         if not 1.0 <= self.node_grace_s <= 600:
             raise ValueError(f"--node-grace {self.node_grace_s}: 1 to 600 seconds")
+        if not 0.0 <= self.volume_grace_s <= 3600:
+            raise ValueError(f"--volume-grace {self.volume_grace_s}: 0 to 3600 seconds")
         if self.dns_forward:
             self._check_forward()
         taken = {ADMIN_PORT: "the gateway's admin pages", METRICS_PORT: "the gateway's metrics"}
