@@ -118,7 +118,9 @@ def containers(pods: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str, str, 
 
 def chosen(wanted: Sequence[str], commands: Iterable[str], used: Iterable[str]) -> list[str]:
     """The references to show: all there are, or those that are named, with or without a tag. Raises UserError."""
-    known = list(dict.fromkeys([*used, *commands]))
+    used = list(used)
+    answered = {name for each in used for name in (each, repository(each), short_name(each))}
+    known = list(dict.fromkeys([*used, *(each for each in commands if each not in answered)]))
     if not wanted:
         seen = {short_name(reference) for reference in known}
         return [*known, *(each for each in (*BUILT_IN, *sorted(PROGRAMS)) if each not in seen)]

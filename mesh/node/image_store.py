@@ -89,7 +89,7 @@ class ImageStore:
                 text = f'Image "{reference}" is not known here: the demo application stands in for it'
             elif had != digest and image.command:
                 changed = self._changed(had, pile)
-                change = f"changed: {', '.join(changed)}" if changed else "changed"
+                change = f"layer {', '.join(changed)} changed" if changed else "changed"
                 # Other words under the same name are a new tag, given with --image: nobody asked for the old one.
                 kept = self._kept(image, had, pile) if policy != ALWAYS and "settings" not in changed else None
                 if kept is not None:

@@ -103,7 +103,7 @@ class Image:
         if not self.runs_command:
             return None
         if self._program_name == REDIS:
-            return redis.start(command, args, context)
+            return redis.start(command, args, context, self.tools)
         path = os.environ.get("PATH", os.defpath)
         return shell.start(short_name(self.reference), command, args, context, self.tools, path)
 

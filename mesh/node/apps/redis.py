@@ -7,15 +7,16 @@ everything else that command and args say is passed on.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mesh.node.apps.context import AppContext, BadSetting
-from mesh.node.apps.shell import with_volumes
+from mesh.node.apps.shell import put_script, with_volumes
 from mesh.node.apps.start import Start
 
-PROGRAM, PORT = "redis-server", 6379
+PROGRAM, CLIENT, PORT = "redis-server", "redis-cli", 6379
 OWN = frozenset({"bind", "port", "dir", "daemonize", "unixsocket", "pidfile", "logfile"})
 ABSENT = f"{PROGRAM} is not on this machine; install it (package {PROGRAM}), or give --image redis=COMMAND"
 
@@ -32,8 +33,13 @@ def find(path: str | None = None) -> str:
     return found
 
 
-def start(command: Sequence[str], args: Sequence[str], context: AppContext, path: str | None = None) -> Start:
-    """How a container of the image starts. Raises NoRedis, BadSetting."""
+def start(
+    command: Sequence[str], args: Sequence[str], context: AppContext, tools: Path | None, path: str | None = None
+) -> Start:
+    """How a container of the image starts. Raises NoRedis, BadSetting.
+
+    tools: a directory for a redis-cli that asks this very container when it is not told whom; None goes without.
+    """
     program = find(path)
     said = [*command, *args]
     if said and Path(said[0]).name in (PROGRAM, "docker-entrypoint.sh"):
@@ -56,7 +62,12 @@ def start(command: Sequence[str], args: Sequence[str], context: AppContext, path
     }
     durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
     words = [program, *file, *durable, *options, *(word for pair in ours.items() for word in pair)]
-    return Start(tuple(words), {}, context.volume_dir)
+    env = {}
+    if tools is not None and (client := shutil.which(CLIENT)) is not None:
+        where = tools / "redis"
+        put_script(where / CLIENT, f'exec {client} -h "${{HOST:-127.0.0.1}}" -p "${{PORT:-{PORT}}}" "$@"\n')
+        env = {"PATH": f"{where}:{os.environ.get('PATH', os.defpath)}"}
+    return Start(tuple(words), env, context.volume_dir)
 
 
 def port(declared: Sequence[int]) -> int:

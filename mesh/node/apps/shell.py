@@ -8,11 +8,12 @@ the mesh for names (`applets`).
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mesh.node.apps import applets
@@ -49,8 +50,7 @@ def start(
     if tools is not None:
         volumes.setdefault(ACCOUNT, _account(tools, context.namespace))
         if context.dns:
-            names = ("nslookup", "nc") if shutil.which("wget", path=path) else ("nslookup", "nc", "wget")
-            env = {"PATH": f"{_applets(tools, names)}:{path}", applets.DNS: context.dns}
+            env = {"PATH": f"{_applets(tools, path)}:{path}", applets.DNS: context.dns}
             env[applets.NAMESPACE] = context.namespace
     return Start(with_volumes(words, volumes), env, context.scratch_dir)
 
@@ -78,16 +78,22 @@ def _account(tools: Path, namespace: str) -> Path:
     return where
 
 
-def _applets(tools: Path, names: Iterable[str]) -> Path:
-    """A directory for PATH with these applets."""
-    where = tools / "+".join(names)
-    for name in names:
-        script = where / name
-        if not script.exists():
-            where.mkdir(parents=True, exist_ok=True)
-            draft = where / f".{name}"
-            run = shlex.join([sys.executable, "-I", "-S", applets.__file__, name])
-            draft.write_text(f'#!/bin/sh\nexec {run} "$@"\n')
-            draft.chmod(0o755)
-            draft.replace(script)
+def _applets(tools: Path, path: str) -> Path:
+    """A directory for PATH with the applets. The machine's own wget goes first where it can ask the pod's proxy."""
+    own = shutil.which("wget", path=path)
+    first = f'[ -n "$http_proxy" ] && exec {shlex.quote(own)} "$@"\n' if own else ""
+    where = tools / "bin"
+    for name in applets.APPLETS:
+        run = shlex.join([sys.executable, "-I", "-S", applets.__file__, name])
+        put_script(where / name, f'{first if name == "wget" else ""}exec {run} "$@"\n')
     return where
+
+
+def put_script(script: Path, text: str) -> None:
+    """Make a shell script, in one step, unless it is there."""
+    if not script.exists():
+        script.parent.mkdir(parents=True, exist_ok=True)
+        draft = script.with_name(f".{script.name}.{os.getpid()}")
+        draft.write_text(f"#!/bin/sh\n{text}")
+        draft.chmod(0o755)
+        draft.replace(script)

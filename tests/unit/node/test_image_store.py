@@ -41,7 +41,7 @@ async def test_if_not_present_runs_the_program_as_it_was(tmp_path: Path, app: Pa
     assert Path(kept).read_text() == "print('one')\n"
     assert Path(kept).is_relative_to(tmp_path / "images")
     assert after.image.beside == (str(app.parent),)
-    assert "(changed: application since; imagePullPolicy Always takes that)" in after.message
+    assert "(layer application changed since; imagePullPolicy Always takes that)" in after.message
     # The same on the node's next start, and what is written by nobody is not there for others.
     again = await store(tmp_path, app).pull(TAG, "Never")
     assert (again.image_id, again.image.command) == (after.image_id, after.image.command)
@@ -56,7 +56,7 @@ async def test_always_takes_the_change_and_says_which_layer(tmp_path: Path, app:
     after = await images.pull(TAG, "Always")
     assert after.image_id != before.image_id
     assert after.image.command == before.image.command
-    assert after.message == f'Successfully pulled image "{TAG}" (changed: application)'
+    assert after.message == f'Successfully pulled image "{TAG}" (layer application changed)'
     assert (await images.pull(TAG, "IfNotPresent")).image_id == after.image_id
 
 

@@ -53,7 +53,7 @@ def anywhere(tmp_path: Path) -> str:
 def test_what_is_said_to_redis(
     anywhere: str, tmp_path: Path, command: Sequence[str], args: Sequence[str], said: list[str]
 ) -> None:
-    start = redis.start(command, args, context(tmp_path), anywhere)
+    start = redis.start(command, args, context(tmp_path), None, anywhere)
     durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
     ours = ["--bind", HOST, "--port", "6379", "--dir", str(tmp_path), "--protected-mode", "no",
             "--daemonize", "no", "--logfile", "", "--pidfile", ""]  # fmt: skip
@@ -63,7 +63,7 @@ def test_what_is_said_to_redis(
 
 def test_a_configuration_file_on_a_volume(anywhere: str, tmp_path: Path) -> None:
     place = context(tmp_path, volumes={"/redis-master": tmp_path / "conf"})
-    start = redis.start(("redis-server", "/redis-master/redis.conf"), (), place, anywhere)
+    start = redis.start(("redis-server", "/redis-master/redis.conf"), (), place, None, anywhere)
     assert start.words[1] == str(tmp_path / "conf" / "redis.conf")
 
 
@@ -72,15 +72,25 @@ def test_port(declared: tuple[int, ...], port: int) -> None:
     assert redis.port(declared) == port
 
 
+def test_redis_cli_asks_its_own_container(anywhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (Path(anywhere) / "redis-cli").write_text('#!/bin/sh\necho "$@"\n')
+    (Path(anywhere) / "redis-cli").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{anywhere}:/usr/bin:/bin")
+    start = redis.start((), (), context(tmp_path), tmp_path / "tools", anywhere)
+    env = {**start.env, "HOST": HOST, "PORT": "6379"}
+    done = subprocess.run(["sh", "-c", "redis-cli ping"], env=env, capture_output=True, text=True, timeout=10)
+    assert done.stdout == f"-h {HOST} -p 6379 ping\n"
+
+
 def test_another_command_is_refused(anywhere: str, tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="command 'sh': redis is started as redis-server with arguments"):
-        redis.start(("sh", "-c", "redis-server"), (), context(tmp_path), anywhere)
+        redis.start(("sh", "-c", "redis-server"), (), context(tmp_path), None, anywhere)
 
 
 def test_where_there_is_no_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(redis.NoRedis, match="redis-server is not on this machine; install it"):
-        redis.start((), (), context(tmp_path))
+        redis.start((), (), context(tmp_path), None)
 
 
 def talk(*words: str) -> str:

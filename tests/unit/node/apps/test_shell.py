@@ -1,5 +1,5 @@
-import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +72,16 @@ def test_the_account_and_the_applets(tmp_path: Path) -> None:
     assert (help_text.returncode, help_text.stderr) == (2, "usage: nslookup NAME\n")
 
 
-def test_the_machines_own_wget_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for there, names in ((None, {"nc", "nslookup", "wget"}), ("/usr/bin/wget", {"nc", "nslookup"})):
-        monkeypatch.setattr(shutil, "which", lambda *_, found=there, **__: found)
-        start = shell.start("busybox", ("x",), (), context(dns="127.0.0.1:1053"), tmp_path, "/bin")
-        folder = Path(start.env["PATH"].partition(":")[0])
-        assert {path.name for path in folder.iterdir()} == names
+def test_the_machines_own_wget_is_asked_where_there_is_a_proxy(tmp_path: Path) -> None:
+    own = tmp_path / "own" / "wget"
+    own.parent.mkdir()
+    own.write_text('#!/bin/sh\necho own "$@"\n')
+    own.chmod(0o755)
+    path = f"{own.parent}:/usr/bin:/bin"
+    start = shell.start("busybox", ("wget", "-x"), (), context(dns="127.0.0.1:1053"), tmp_path, path)
+    run = partial(subprocess.run, ["sh", "-c", "wget -x"], capture_output=True, text=True, timeout=10)
+    assert run(env={**start.env, "http_proxy": "http://127.0.0.1:1"}).stdout == "own -x\n"
+    assert run(env=dict(start.env)).stderr.startswith("usage: wget ")
 
 
 @pytest.mark.parametrize(
