@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "delete": ("mesh.cli.delete", "delete"),
     "logs": ("mesh.cli.logs", "logs"),
     "demo": ("mesh.cli.demo", "demo"),
+    "trace-path": ("mesh.cli.trace_path", "trace_path"),
     "prometheus-config": ("mesh.cli.prometheus", "prometheus_config"),
     "proxy": ("mesh.cli.proxy", "proxy"),
     "shards": ("mesh.cli.shards", "shards"),

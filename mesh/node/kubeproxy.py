@@ -142,13 +142,20 @@ class KubeProxy:
             if binding not in self._refused:
                 self._refused.add(binding)
                 log.warning("service address not served service=%s error=%s", "/".join(binding.service), error)
-                self._told(binding, "AddressNotServed", f"{error}; {cure(error)}", warning=True)
+                self._told(binding, "AddressNotServed", self._why(binding, error), warning=True)
             asyncio.get_running_loop().call_later(REFUSED_AGAIN_S, self._mark, binding.service)
             return
         if binding in self._refused:
             self._refused.discard(binding)
             self._told(binding, "AddressServed", f"{binding.address}:{binding.port} is served now", warning=False)
         self._servers[binding] = server
+
+    def _why(self, binding: Binding, error: BindError) -> str:
+        place = (binding.address, binding.port)
+        holder = next((b.service for b in self._servers if (b.address, b.port) == place), None)
+        if holder is not None:
+            return f"{binding.address}:{binding.port} belongs to service {'/'.join(holder)}; choose another port"
+        return f"{error}; {cure(error)}"
 
     def _told(self, binding: Binding, reason: str, message: str, *, warning: bool) -> None:
         service = self._services.get(binding.service[1], binding.service[0])
