@@ -64,17 +64,19 @@ def _abandon(seen: Observed, draft: Draft) -> None:
     overdue_s = seen.grace_s + seen.eviction_s - seen.silent_s
     if overdue_s > 0:
         draft.look_again(overdue_s)
+    # First all lose their traffic: who waits for one of them must not take another of them for well.
+    draft.add(*(_not_ready(pod, seen.wall) for pod in seen.pods))
+    if overdue_s > 0:
+        return
     for pod in seen.pods:
-        stays = stay_s(pod, Taint(key=UNREACHABLE, effect="NoExecute")) is None
-        if overdue_s > 0 or stays:
-            draft.add(_not_ready(pod, seen.wall))
-        elif not seen.alive:
+        if stay_s(pod, Taint(key=UNREACHABLE, effect="NoExecute")) is None:
+            continue
+        if not seen.alive:
             draft.add(_evict(pod))
-        else:
-            draft.look_again(ALIVE_AGAIN_S)
-            if not terminating(pod):
-                draft.add(_told_to_go(pod))
-            draft.add(_not_ready(pod, seen.wall))
+            continue
+        draft.look_again(ALIVE_AGAIN_S)
+        if not terminating(pod):
+            draft.add(_told_to_go(pod))
 
 
 def _mark_unknown(node: Node, wall: float) -> list[Action]:

@@ -49,8 +49,10 @@ def test_a_node_that_is_well_needs_nothing() -> None:
 
 
 def test_a_lost_node_is_tainted_marked_and_emptied_at_once() -> None:
-    actions, _ = plan(node(), pod(), silent_s=4)
-    taint, status, told, eviction = actions
+    actions, _ = plan(node(), pod(), pod("q"), silent_s=4)
+    taint, status, told, silenced, also_silenced, eviction, last = actions
+    assert [a.patch["status"]["conditions"][0]["status"] for a in (silenced, also_silenced)] == ["False", "False"]
+    assert isinstance(last, Delete)
     assert isinstance(taint, Patch)
     assert {t["key"] for t in taint.patch["spec"]["taints"]} == {"node.kubernetes.io/unreachable"}
     (condition,) = status.patch["status"]["conditions"]
