@@ -20,6 +20,7 @@ def test_settings_travel_as_json() -> None:
         pytest.param({"nodes": 0}, "--nodes 0: 1 to 60", id="no node"),
         pytest.param({"nodes": 61}, "1 to 60", id="too many nodes"),
         pytest.param({"node_grace_s": 0.1}, "--node-grace", id="grace"),
+        pytest.param({"volume_grace_s": -1.0}, "--volume-grace", id="volume-grace"),
         pytest.param({"gateway_port": 0}, "--gateway-port 0: 1 to 65535", id="no port"),
         pytest.param({"dns_port": 65536}, "--dns-port 65536: 1 to 65535", id="beyond the ports"),
         pytest.param({"gateway_port": 15000}, "--gateway-port 15000: the port of the gateway's admin", id="admin"),
