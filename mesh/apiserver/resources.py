@@ -137,13 +137,28 @@ class Resources:
             record = self._rescale(request, target, lambda _: body)
         elif request.method == "PATCH":
             content_type = request.content_type if "Content-Type" in request.headers else ""
-            change = apply_patch(kind, content_type, bodies.decode_json(await request.read()))
-            record = self._rescale(request, target, change)
+            if content_type == APPLY_PATCH:
+                record = await self._apply_scale(request, target)
+            else:
+                change = apply_patch(kind, content_type, bodies.decode_json(await request.read()))
+                record = self._rescale(request, target, change)
         elif request.method == "GET":
             record = self.registry.get(kind, target.namespace, target.name)
         else:
             raise MethodNotAllowed(f"{request.method} is not supported on {kind.plural}/scale")
         return _json_answer(orjson.dumps(scale.scale_of(record.load())))
+
+    async def _apply_scale(self, request: web.Request, target: Target) -> Record:
+        """A Scale that is applied is a workload of which nothing but the count is applied."""
+        writer, force = _writer(request, target, is_apply=True)
+        config = scale.workload_config(
+            target.kind, apply.check_config(bodies.decode(await request.read(), "application/yaml"))
+        )
+        record, _ = self.registry.apply(
+            target.kind, config, target.namespace, target.name, target.kind.api_version, writer, force,
+            _dry_run(request),
+        )  # fmt: skip
+        return record
 
     async def _evict(self, request: web.Request, target: Target) -> web.StreamResponse:
         if request.method != "POST":

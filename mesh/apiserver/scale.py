@@ -28,17 +28,34 @@ def scale_of(obj: Json) -> Json:
 
 def with_replicas(kind: Kind, obj: Json, scale: Any) -> Json:
     """The workload at the scale's count. Raises Invalid, BadRequest."""
-    if not isinstance(scale, dict) or not isinstance(scale.get("spec") or {}, dict):
-        raise BadRequest("the body is not a Scale")
-    replicas = (scale.get("spec") or {}).get("replicas", 0)
-    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
-        cause = invalid("spec.replicas", replicas, "must be a whole number, 0 or more")
-        raise Invalid("Scale", "autoscaling", obj["metadata"]["name"], [cause])
+    replicas = _replicas(scale, obj["metadata"]["name"])
     new = {**obj, "spec": {**(obj.get("spec") or {}), "replicas": replicas}}
     version = (scale.get("metadata") or {}).get("resourceVersion")
     if version:
         new["metadata"] = {**obj["metadata"], "resourceVersion": version}
     return new
+
+
+def workload_config(kind: Kind, scale: Json) -> Json:
+    """The configuration of a workload that a Scale to apply stands for. Raises Invalid, BadRequest."""
+    if (scale.get("apiVersion"), scale.get("kind")) != ("autoscaling/v1", "Scale"):
+        raise BadRequest("the configuration to apply to scale must be a Scale of autoscaling/v1")
+    meta = scale.get("metadata") or {}
+    if not isinstance(meta, dict):
+        raise BadRequest("metadata must be an object")
+    kept = {name: meta[name] for name in ("name", "namespace", "uid", "resourceVersion") if name in meta}
+    replicas = _replicas(scale, str(meta.get("name", "")))
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": kept, "spec": {"replicas": replicas}}
+
+
+def _replicas(scale: Any, name: str) -> int:
+    if not isinstance(scale, dict) or not isinstance(scale.get("spec") or {}, dict):
+        raise BadRequest("the body is not a Scale")
+    replicas = (scale.get("spec") or {}).get("replicas", 0)
+    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
+        cause = invalid("spec.replicas", replicas, "must be a whole number, 0 or more")
+        raise Invalid("Scale", "autoscaling", name, [cause])
+    return replicas
 
 
 def selector_text(selector: Json) -> str:

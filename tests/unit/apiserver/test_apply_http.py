@@ -91,6 +91,35 @@ async def test_status_is_applied_apart(http: aiohttp.ClientSession) -> None:
     assert again["status"] == {"replicas": 4}
 
 
+def scale(replicas: int, **meta: str) -> str:
+    shown = "".join(f", {name}: {value}" for name, value in meta.items())
+    return (
+        f"{{apiVersion: autoscaling/v1, kind: Scale, metadata: {{name: web{shown}}}, spec: {{replicas: {replicas}}}}}"
+    )
+
+
+async def test_a_scale_is_applied(http: aiohttp.ClientSession) -> None:
+    async def apply(body: str, **query: str) -> tuple[int, Obj]:
+        return await send(http, "PATCH", f"{ROOT}/web/scale", body, APPLY, fieldManager="hpa", **query)
+
+    assert (await apply(scale(4)))[0] == 404
+    await put(http, web())
+    status, refused = await apply(scale(4))
+    assert (status, refused["details"]["causes"][0]["field"]) == (409, ".spec.replicas")
+    status, made = await apply(scale(4), force="true")
+    assert (status, made["kind"], made["spec"]) == (200, "Scale", {"replicas": 4})
+    async with http.get(f"{ROOT}/web") as response:
+        live = await response.json()
+    assert ("hpa", "Apply", "scale") in managers(live)
+    assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "httpd:2.4"
+    assert (await put(http, web(3)))[0] == 409
+    assert (await apply(scale(5), dryRun="All"))[1]["spec"] == {"replicas": 5}
+    assert (await apply(scale(5)))[1]["spec"] == {"replicas": 5}
+    assert (await apply(scale(-1)))[0] == 422
+    assert (await apply(scale(1, resourceVersion="'1'")))[0] == 409
+    assert (await apply(web(1)))[0] == 400
+
+
 async def test_owners_can_be_forgotten(http: aiohttp.ClientSession) -> None:
     await put(http, web())
     wrong = '{"metadata":{"managedFields":[{"operation":"Steal"}]}}'
