@@ -35,7 +35,7 @@ _TEXT = {
     "KeySelector": "name key optional",
     "NameSelector": "name optional",
     "ObjectFieldSelector": "apiVersion fieldPath",
-    "VolumeMount": "name mountPath subPath readOnly mountPropagation! subPathExpr! recursiveReadOnly!",
+    "VolumeMount": "name mountPath subPath readOnly mountPropagation! subPathExpr recursiveReadOnly!",
     "Probe": "httpGet:HTTPGetAction tcpSocket:TCPSocketAction exec! grpc! initialDelaySeconds periodSeconds "
     "timeoutSeconds successThreshold failureThreshold terminationGracePeriodSeconds",
     "HTTPGetAction": "path port host! scheme httpHeaders:HTTPHeader",
@@ -54,7 +54,7 @@ _TEXT = {
     "matchLabelKeys! mismatchLabelKeys!",
     "TopologySpreadConstraint": "maxSkew topologyKey whenUnsatisfiable labelSelector:LabelSelector minDomains! "
     "nodeAffinityPolicy! nodeTaintsPolicy! matchLabelKeys!",
-    "Volume": "name emptyDir hostPath persistentVolumeClaim configMap! secret! projected! downwardAPI! nfs! csi! "
+    "Volume": "name emptyDir hostPath persistentVolumeClaim configMap secret projected downwardAPI nfs! csi! "
     "ephemeral! image! awsElasticBlockStore! azureDisk! azureFile! cephfs! cinder! fc! flexVolume! flocker! "
     "gcePersistentDisk! gitRepo! glusterfs! iscsi! photonPersistentDisk! portworxVolume! quobyte! rbd! scaleIO! "
     "storageos! vsphereVolume!",

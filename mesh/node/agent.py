@@ -16,6 +16,7 @@ from mesh.node.host import Host, PodSettings, SidecarFactory, meshed
 from mesh.node.image_store import ImageStore
 from mesh.node.images import ImageTable
 from mesh.node.kubelet.server import KubeletServer
+from mesh.node.mounter import Mounter
 from mesh.node.pod import PodWorker
 from mesh.node.registration import Registration
 from mesh.node.status_writer import StatusWriter
@@ -49,14 +50,17 @@ class NodeAgent:
         self.log_dir = node_dir / "logs"
         self._kubelet = KubeletServer(plan.node(index), lambda: self._workers.values(), clock)
         self._registration = Registration(client, node_name, index, plan, clock, zone)
+        recorder, volumes = Recorder(client, node_name, clock), Volumes(state_dir / "volumes", node_dir)
+        self._mounter = Mounter(client, node_name, volumes, recorder, self.tasks)
         self._host = Host(
             client=client,
             clock=clock,
             tasks=self.tasks,
-            recorder=Recorder(client, node_name, clock),
+            recorder=recorder,
             statuses=StatusWriter(client),
             images=ImageStore(images, state_dir / "images", node_name),
-            volumes=Volumes(state_dir / "volumes", node_dir),
+            volumes=volumes,
+            mounter=self._mounter,
             sidecars=sidecars,
             log_dir=self.log_dir,
             node_ip=plan.node(index),
@@ -76,6 +80,7 @@ class NodeAgent:
         await self._kubelet.start()
         self._registration.kubelet_port = self._kubelet.port
         await self._registration.register()
+        await self._mounter.attachments.begin()
         self._host.recorder.start(self.tasks)
         self._host.statuses.start(self.tasks)
         self.tasks.start(self._registration.beat(), "heartbeat")
@@ -121,6 +126,7 @@ class NodeAgent:
             return
         if worker is not None:
             worker.pod.metadata = new.metadata
+            self._mounter.renewal.pod_changed(worker.pod)
             if new.spec is not worker.pod.spec:
                 worker.change(new.spec)
             if new.metadata.deletion_timestamp:

@@ -1,14 +1,17 @@
 """What does a container find in its environment?"""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mesh.api.core import Container, Pod
 from mesh.node.apps.context import BadSetting
+from mesh.node.contents import resource_of
 from mesh.node.sources import NO_SOURCES, Sources
 
+_NOT_A_NAME = re.compile("[^A-Z0-9_]")
 _GROUPS = (("configMapRef", "configmap"), ("secretRef", "secret"))
 _KEYS = {"configMapKeyRef": ("configmap", "ConfigMap"), "secretKeyRef": ("secret", "Secret")}
 
@@ -24,7 +27,7 @@ def container_env(
         if entry.value_from is None:
             env[entry.name] = expand(entry.value or "", env)
         else:
-            value = from_source(entry.name, entry.value_from, pod, pod_ip, host_ip, sources)
+            value = from_source(entry.name, entry.value_from, pod, pod_ip, host_ip, sources, container)
             if value is not None:
                 env[entry.name] = value
     return env
@@ -71,15 +74,18 @@ def expand(value: str, env: Mapping[str, str]) -> str:
 
 
 def from_source(
-    name: str, source: Mapping[str, Any], pod: Pod, pod_ip: str, host_ip: str, sources: Sources = NO_SOURCES
-) -> str | None:
+    name: str, source: Mapping[str, Any], pod: Pod, pod_ip: str, host_ip: str, sources: Sources = NO_SOURCES,
+    own: Container | None = None,
+) -> str | None:  # fmt: skip
     """The value of a valueFrom; None for an optional one that is not there. Raises BadSetting."""
     for part, (kind, title) in _KEYS.items():
         if reference := source.get(part):
             return _key(reference, kind, title, pod.namespace, sources)
+    if reference := source.get("resourceFieldRef"):
+        return resource_of(reference, pod, own)
     field = (source.get("fieldRef") or {}).get("fieldPath")
     if not field:
-        instead = "use value, fieldRef, configMapKeyRef or secretKeyRef"
+        instead = "use value, fieldRef, resourceFieldRef, configMapKeyRef or secretKeyRef"
         raise BadSetting(f"env {name}: valueFrom.{next(iter(source), '')} is not executed; {instead}")
     values = {
         "metadata.name": pod.name,
@@ -100,12 +106,14 @@ def from_source(
 
 
 def program_env(
-    pod: Pod, *, address: str, ports: Sequence[int], pod_ip: str, proxy: str, volumes: Mapping[str, Path]
-) -> dict[str, str]:
+    pod: Pod, *, address: str, ports: Sequence[int], pod_ip: str, proxy: str, volumes: Mapping[str, Path],
+    named: Mapping[str, Path],
+) -> dict[str, str]:  # fmt: skip
     """What a user's own program finds beside its env: where to listen, who it is, how to call others.
 
-    VOLUME_DIR is the first mounted volume's directory, VOLUMES a JSON object from mountPath to directory, since a
-    program here cannot have the directory at the path that its manifest says.
+    volumes: mountPath -> directory.  named: volume -> directory.  A program here cannot have a directory at the path
+    that its manifest says, so VOLUME_DIR is the first mounted volume's directory, VOLUME_NAME that of the volume `name`
+    (with `_` for what no variable can be called), and VOLUMES a JSON object from mountPath to directory.
     """
     env = {
         "HOST": address,
@@ -117,6 +125,7 @@ def program_env(
         "HOSTNAME": pod.spec.hostname or pod.name,
     }
     if volumes:
+        env |= {f"VOLUME_{_NOT_A_NAME.sub('_', name.upper())}": str(where) for name, where in named.items()}
         env["VOLUME_DIR"] = str(next(iter(volumes.values())))
         env["VOLUMES"] = json.dumps({mount: str(where) for mount, where in volumes.items()})
     if proxy:

@@ -9,6 +9,7 @@ from mesh.api.core import Pod
 from mesh.client.base import Client
 from mesh.node.events import Recorder
 from mesh.node.image_store import ImageStore
+from mesh.node.mounter import Mounter
 from mesh.node.status_writer import StatusWriter
 from mesh.node.volumes import Volumes
 from mesh.runtime.clock import Clock
@@ -61,6 +62,7 @@ class Host:
     statuses: StatusWriter
     images: ImageStore
     volumes: Volumes
+    mounter: Mounter
     sidecars: SidecarFactory | None
     log_dir: Path
     node_ip: str

@@ -68,16 +68,21 @@ def runs_program(image: Image) -> bool:
     return bool(image.command) or image.runs_command
 
 
-def around(pod: Pod, container: Container, image: Image, place: Place, sources: Sources) -> Around:
-    """Raises BadSetting."""
+def around(
+    pod: Pod, container: Container, image: Image, place: Place, sources: Sources, starts: bool = False
+) -> Around:
+    """starts: the container starts now, and is not merely joined. Raises BadSetting."""
     own = environment.container_env(container, pod, place.pod_ip, place.host_ip, sources)
     command = tuple(environment.expand(word, own) for word in container.command or ())
     args = tuple(environment.expand(arg, own) for arg in container.args or ())
     declared = tuple(port.container_port for port in container.ports or () if port.protocol == "TCP")
     ports = declared if runs_program(image) else image.ports(declared, args)
-    volumes = place.volumes.mount(pod, container)
+    volumes = place.volumes.mount(pod, container, own, starts)
+    named: dict[str, Path] = {}
+    for mount in container.volume_mounts or ():
+        named.setdefault(mount.name, volumes[mount.mount_path])
     given = environment.program_env(
-        pod, address=place.address, ports=ports, pod_ip=place.pod_ip, proxy=place.proxy, volumes=volumes
+        pod, address=place.address, ports=ports, pod_ip=place.pod_ip, proxy=place.proxy, volumes=volumes, named=named
     )
     directory = next(iter(volumes.values()), place.volumes.scratch(pod, container))
     return Around(own, {**given, **own}, volumes, directory, command, args, ports)
@@ -87,7 +92,8 @@ async def launch(
     pod: Pod, container: Container, image: Image, place: Place, sources: Sources, journal: Journal
 ) -> Work:
     """Start the container's application or program. Raises BadSetting, OSError."""
-    found = around(pod, container, image, place, sources)
+    found = around(pod, container, image, place, sources, starts=True)
+    read_only = place.volumes.read_only(pod, container)
     context = AppContext(
         pod_name=pod.name,
         pod_ip=place.pod_ip,
@@ -103,6 +109,8 @@ async def launch(
         args=found.args,
         scratch_dir=place.volumes.scratch(pod, container),
         dns=place.dns,
+        read_only=read_only,
+        volume_read_only=next(iter(found.volumes), None) in read_only,
     )
     start = image.start(found.command, found.args, context)
     if start is not None:

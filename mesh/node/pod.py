@@ -28,6 +28,7 @@ class PodWorker:
     init: tuple[RunningContainer, ...] = ()
     verdict: tuple[str, str] | None = None
     """(reason, message) once the node has ended the pod for good."""
+    _failing = False
     _deadline: asyncio.TimerHandle | None = None
 
     def __init__(self, pod: Pod, host: Host, pod_ip: str, app_ip: str, gone: Callable[["PodWorker"], None]) -> None:
@@ -103,15 +104,17 @@ class PodWorker:
         return self.host.sidecars is not None and meshed(self.pod)
 
     async def _run(self) -> None:
+        await self.host.mounter.mount(self)
         if self.host.sidecars is not None and self._has_sidecar:
             self._sidecar = self.host.sidecars(self.pod, self.pod_ip, self.app_ip)
             await self._start_sidecar(self._sidecar)
         await order.run(self.init, self.containers, self._tasks)
         # Every container has ended for good: nobody needs those beside them any more.
-        if not self.terminating and self.verdict is None:
+        if not self.terminating and not self._failing:
             await quietly(self.pod, order.stop((), self.init, lifecycle.grace_s(self.pod)))
             if self._sidecar is not None:
                 await quietly(self.pod, self._sidecar.stop())
+            await self.host.mounter.release(self.pod)
 
     async def _start_sidecar(self, sidecar: Sidecar) -> None:
         """A sidecar whose ports are taken is tried again; the pod waits for it and says why."""
@@ -225,7 +228,8 @@ class PodWorker:
 
     def fail(self, reason: str, message: str, grace_s: float, warning: bool) -> None:
         """End the pod for good; its object stays and says why."""
-        if self.verdict is None and not self.terminating:
+        if not self._failing and not self.terminating:
+            self._failing = True
             self.host.recorder.tell(self.pod, reason, message, warning)
             self.host.tasks.start(self._fail(reason, message, grace_s), f"fail-{self.pod.name}")
 
@@ -236,6 +240,7 @@ class PodWorker:
         self._changed()
         if self._sidecar is not None and not self.terminating:
             await quietly(self.pod, self._sidecar.stop())
+        await self.host.mounter.release(self.pod)
 
     async def kill(self) -> None:
         """End everything now and give the addresses back. Whoever calls again waits for the same end."""
@@ -250,6 +255,8 @@ class PodWorker:
             await quietly(self.pod, self._sidecar.stop())
         if self._deadline is not None:
             self._deadline.cancel()
+        if self.pod.spec.volumes:
+            self.host.tasks.start(self.host.mounter.release(self.pod), f"release-{self.pod.name}")
         self.host.statuses.forget(self)
         self.host.volumes.forget(self.pod)
         self._gone(self)

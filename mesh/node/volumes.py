@@ -1,18 +1,21 @@
 """Which directory stands behind a volume?
 
 Everything lives below the mesh's state directory, and no name from a manifest can lead out of it. A claim's directory
-belongs to the claim, so that it outlives the pod; an emptyDir belongs to the pod and goes with it.
+belongs to its volume, so that it outlives the pod; an emptyDir belongs to the pod and goes with it. What a claim or a
+ConfigMap gives is found out by `mounter` before a container starts, and kept here.
 """
 
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from mesh.api.core import Container, Pod, Volume, VolumeMount
+from mesh.node import environment
 from mesh.node.apps.context import BadSetting
+from mesh.node.directories import Where, make, parts_of
 
-_SAFE = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9._]{0,251}[-A-Za-z0-9_])?")
+NO_ENV: Mapping[str, str] = {}
 
 
 class Volumes:
@@ -20,28 +23,64 @@ class Volumes:
 
     def __init__(self, shared_dir: Path, node_dir: Path) -> None:
         self.shared_dir, self.node_dir = shared_dir, node_dir
+        self._found: dict[str, Mapping[str, Where]] = {}
 
-    def mount(self, pod: Pod, container: Container) -> dict[str, Path]:
-        """mountPath -> directory, in the manifest's order; made if it is not there. Raises BadSetting."""
+    def keep(self, pod: Pod, found: Mapping[str, Where]) -> None:
+        """Remember where the volumes of a pod are, by name, that somebody had to find out."""
+        self._found[pod.metadata.uid or pod.name] = found
+
+    def mount(
+        self, pod: Pod, container: Container, env: Mapping[str, str] = NO_ENV, starts: bool = False
+    ) -> dict[str, Path]:
+        """mountPath -> directory or file, in the manifest's order; made if it is not there. Raises BadSetting.
+
+        env: of the container, for subPathExpr.  starts: the container starts now, so that subPaths are looked up anew.
+        """
         known = {volume.name: volume for volume in pod.spec.volumes or ()}
         found = {}
         for mount in container.volume_mounts or ():
             if mount.name not in known:
                 raise BadSetting(f"volumeMounts: no volume named {mount.name!r} in spec.volumes")
-            found[mount.mount_path] = self._mounted(pod, known[mount.name], mount)
+            found[mount.mount_path] = self._mounted(pod, known[mount.name], mount, container, env, starts)
         return found
+
+    def read_only(self, pod: Pod, container: Container) -> frozenset[str]:
+        """The mountPaths that may not be written to."""
+        known = {volume.name: volume for volume in pod.spec.volumes or ()}
+        return frozenset(
+            mount.mount_path
+            for mount in container.volume_mounts or ()
+            if mount.read_only or (mount.name in known and self.where(pod, known[mount.name]).read_only)
+        )
 
     def scratch(self, pod: Pod, container: Container) -> Path:
         """A directory of the container's own, for one without volumes; not made."""
-        return self._pod_dir(pod) / "scratch" / container.name
+        return self.pod_dir(pod) / "scratch" / container.name
 
     def directory(self, pod: Pod, volume: Volume) -> Path:
         """Where a volume's files are; made if it is not there. Raises BadSetting."""
-        return _make(*self._place(pod, volume))
+        where = self.where(pod, volume)
+        return make(where.root, where.names)
+
+    def where(self, pod: Pod, volume: Volume) -> Where:
+        """Raises BadSetting."""
+        if volume.host_path is not None:
+            return self.on_node(str(volume.host_path.get("path", "")))
+        if is_empty_dir(volume):
+            return Where(self.pod_dir(pod), ("empty", volume.name))
+        found = self._found.get(pod.metadata.uid or pod.name, {}).get(volume.name)
+        if found is None:
+            raise BadSetting(f"volume {volume.name!r} is not mounted")
+        return found
+
+    def on_node(self, path: str) -> Where:
+        """A path of the node's own disk."""
+        return Where(self.node_dir, ("host", *parts_of(path)))
 
     def forget(self, pod: Pod) -> None:
         """Remove what belonged to the pod alone."""
-        where = self._pod_dir(pod)
+        self._found.pop(pod.metadata.uid or pod.name, None)
+        where = self.pod_dir(pod)
         if where.exists():
             shutil.rmtree(where, ignore_errors=True)
 
@@ -52,41 +91,44 @@ class Volumes:
             if where.name not in keep:
                 shutil.rmtree(where, ignore_errors=True)
 
-    def _mounted(self, pod: Pod, volume: Volume, mount: VolumeMount) -> Path:
-        root, names = self._place(pod, volume)
-        below = [part for part in (mount.sub_path or "").split("/") if part]
-        return _make(root, (*names, *below))
-
-    def _place(self, pod: Pod, volume: Volume) -> tuple[Path, tuple[str, ...]]:
-        """The root that a volume may not leave, and the names below it."""
-        if volume.persistent_volume_claim is not None:
-            claim = str(volume.persistent_volume_claim.get("claimName", ""))
-            return self.shared_dir, (pod.namespace, claim)
-        if volume.host_path is not None:
-            parts = [part for part in str(volume.host_path.get("path", "")).split("/") if part]
-            return self.node_dir, ("host", *parts)
-        if volume.empty_dir is not None:
-            return self._pod_dir(pod), ("empty", volume.name)
-        raise BadSetting(f"volume {volume.name!r}: only emptyDir, hostPath and persistentVolumeClaim are executed")
-
-    def _pod_dir(self, pod: Pod) -> Path:
+    def pod_dir(self, pod: Pod) -> Path:
         return self.node_dir / "pods" / _uid_name(pod.metadata.uid or pod.name)
+
+    def _mounted(
+        self, pod: Pod, volume: Volume, mount: VolumeMount, container: Container, env: Mapping[str, str],
+        starts: bool,
+    ) -> Path:  # fmt: skip
+        where = self.where(pod, volume)
+        below = parts_of(environment.expand(mount.sub_path_expr, env) if mount.sub_path_expr else mount.sub_path or "")
+        if where.swapped and below:
+            return self._copied(pod, where, below, container, mount.mount_path, starts)
+        return make(where.root, (*where.names, *below))
+
+    def _copied(
+        self, pod: Pod, where: Where, below: tuple[str, ...], container: Container, mount_path: str, starts: bool
+    ) -> Path:
+        """A part of files from the API, as they were when the container started: a subPath is never renewed."""
+        source = make(where.root, where.names).joinpath(*below)
+        if not source.exists():
+            missing = f"no {'/'.join(below)} in the volume"
+            raise BadSetting(f"failed to prepare subPath for volumeMount {mount_path}: {missing}")
+        copy = make(self.pod_dir(pod), ("subpaths", container.name)) / re.sub(r"[^A-Za-z0-9]", "_", mount_path)
+        if copy.exists() and not starts:
+            return copy
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.unlink(missing_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy)
+        else:
+            shutil.copy(source, copy)
+        return copy
+
+
+def is_empty_dir(volume: Volume) -> bool:
+    """A volume that says nothing of its kind is one as well."""
+    said = volume.model_dump(exclude_none=True).keys()
+    return "empty_dir" in said or said == {"name"}
 
 
 def _uid_name(uid: str) -> str:
     return re.sub(r"[^-A-Za-z0-9]", "_", uid)
-
-
-def _make(root: Path, names: tuple[str, ...]) -> Path:
-    for name in names:
-        if not _SAFE.fullmatch(name):
-            raise BadSetting(f"{name!r} cannot be part of a volume's path")
-    where = root.joinpath(*names)
-    # A program may have left a symbolic link where the next directory would go: look before anything is made.
-    if not where.resolve().is_relative_to(root.resolve()):
-        raise BadSetting(f"{'/'.join(names)!r} leads out of the state directory")
-    try:
-        where.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadSetting(f"volume directory {'/'.join(names)!r}: {error.strerror}") from error
-    return where

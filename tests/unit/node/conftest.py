@@ -18,6 +18,7 @@ import uvloop
 from mesh.api import scheme
 from mesh.api.core import Event, Pod
 from mesh.api.errors import Unavailable
+from mesh.api.storage import PersistentVolumeClaim
 from mesh.apiserver.local import LocalClient
 from mesh.apiserver.registry import Registry, index
 from mesh.node.addresses import Plan
@@ -124,6 +125,24 @@ class World:
         body = {"nodeName": node, "terminationGracePeriodSeconds": 5, "containers": [container], **spec}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": body}
         self.registry.create(scheme.BY_NAME["pods"], pod, "default")
+
+    async def claim(self, name: str = "data", modes: Sequence[str] = ("ReadWriteOnce",), **source: Any) -> None:
+        """A claim that is bound to a volume `pv-NAME`, as the controllers leave it. source: of the volume's spec."""
+        spec = {"accessModes": list(modes), "capacity": {"storage": "1Gi"}, "storageClassName": ""}
+        csi = {"driver": "loopmesh.io/directory", "volumeHandle": f"pv-{name}", "volumeAttributes": {"kind": "shared"}}
+        volume = {"metadata": {"name": f"pv-{name}"}, "spec": {**spec, **(source or {"csi": csi})}}
+        wanted = {"accessModes": list(modes), "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "",
+                  "volumeName": f"pv-{name}"}  # fmt: skip
+        claim = {"metadata": {"name": name, "namespace": "default"}, "spec": wanted}
+        self.registry.create(
+            scheme.BY_NAME["persistentvolumes"], {"apiVersion": "v1", "kind": "PersistentVolume", **volume}, ""
+        )
+        self.registry.create(
+            scheme.BY_NAME["persistentvolumeclaims"],
+            {"apiVersion": "v1", "kind": "PersistentVolumeClaim", **claim}, "default",
+        )  # fmt: skip
+        bound = {"status": {"phase": "Bound", "accessModes": list(modes)}}
+        await self.client.patch(PersistentVolumeClaim, name, bound, "default", subresource="status")
 
     async def pod(self, name: str = "web") -> Pod:
         return await self.client.get(Pod, name, "default")

@@ -164,11 +164,12 @@ async def test_arguments_and_volumes_reach_a_program(world: Any) -> None:
     agent = await world.node(
         images={"job": f"{PROGRAM} 'import os, sys; print(sys.argv[1:], os.environ[\"VOLUME_DIR\"])'"}
     )
+    await world.claim("data-0")
     world.make(image="job", restartPolicy="Never", args=["--name=$(ME)", "$(NONE)"], env=[{"name": "ME", "value": "web"}],
                volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "data-0"}}],
                volumeMounts=[{"name": "data", "mountPath": "/data"}])  # fmt: skip
     await world.until(lambda pod: pod.status.phase == "Succeeded")
-    where = world.folder / "volumes" / "default" / "data-0"
+    where = world.folder / "volumes" / "pv-data-0"
     assert (agent.log_dir / "default_web_app.log").read_text() == f"['--name=web', '$(NONE)'] {where}\n"
 
 

@@ -112,15 +112,17 @@ def test_a_missing_source_is_named() -> None:
 
 def test_a_program_finds_where_to_listen_and_how_to_call() -> None:
     volumes = {"/data": Path("/x/data"), "/tmp/y": Path("/x/y")}
-    found = program_env(POD, address="127.0.0.9", ports=(80, 81), pod_ip="127.0.0.2", proxy="http://p", volumes=volumes)
+    found = program_env(POD, address="127.0.0.9", ports=(80, 81), pod_ip="127.0.0.2", proxy="http://p", volumes=volumes,
+                        named={"my-data": Path("/x/data"), "dir": Path("/x/y")})  # fmt: skip
     assert {name: found[name] for name in ("HOST", "PORT", "POD_IP", "POD_NAME", "NODE_NAME", "http_proxy")} == {
         "HOST": "127.0.0.9", "PORT": "80", "POD_IP": "127.0.0.2", "POD_NAME": "web-1", "NODE_NAME": "node-1",
         "http_proxy": "http://p",
     }  # fmt: skip
+    assert found["VOLUME_MY_DATA"] == "/x/data"
     assert (found["VOLUME_DIR"], json.loads(found["VOLUMES"])) == ("/x/data", {"/data": "/x/data", "/tmp/y": "/x/y"})
 
 
 def test_without_ports_volumes_or_sidecar_these_are_not_set() -> None:
-    found = program_env(POD, address="127.0.0.9", ports=(), pod_ip="127.0.0.2", proxy="", volumes={})
+    found = program_env(POD, address="127.0.0.9", ports=(), pod_ip="127.0.0.2", proxy="", volumes={}, named={})
     assert found["PORT"] == ""
     assert not {"http_proxy", "VOLUME_DIR", "VOLUMES"} & found.keys()

@@ -4,7 +4,10 @@ from typing import Any
 import pytest
 
 from mesh.api.core import Container, Pod, Volume
+from mesh.node import swap
 from mesh.node.apps.context import BadSetting
+from mesh.node.contents import File
+from mesh.node.directories import Where
 from mesh.node.volumes import Volumes
 
 CLAIM = {"name": "data", "persistentVolumeClaim": {"claimName": "data-kv-0"}}
@@ -26,14 +29,51 @@ def volumes(tmp_path: Path) -> Volumes:
     return Volumes(tmp_path / "volumes", tmp_path / "nodes" / "node-1")
 
 
-def test_a_claim_outlives_its_pod_and_follows_it_to_another_node(tmp_path: Path, volumes: Volumes) -> None:
+def test_a_claim_is_where_somebody_found_it(volumes: Volumes) -> None:
     mount = container({"name": "data", "mountPath": "/data"})
-    first = volumes.mount(pod("u-1", CLAIM), mount)
-    (first["/data"] / "file").write_text("kept")
+    with pytest.raises(BadSetting, match="volume 'data' is not mounted"):
+        volumes.mount(pod("u-1", CLAIM), mount)
+    volumes.keep(pod("u-1", CLAIM), {"data": Where(volumes.shared_dir, ("pv-1",), read_only=True)})
+    assert volumes.mount(pod("u-1", CLAIM), mount)["/data"] == volumes.shared_dir / "pv-1"
+    assert volumes.read_only(pod("u-1", CLAIM), mount) == {"/data"}
     volumes.forget(pod("u-1", CLAIM))
-    again = Volumes(tmp_path / "volumes", tmp_path / "nodes" / "node-2").mount(pod("u-2", CLAIM), mount)
-    assert (again["/data"] / "file").read_text() == "kept"
-    assert first["/data"] == tmp_path / "volumes" / "shop" / "data-kv-0"
+    assert (volumes.shared_dir / "pv-1").is_dir()
+    with pytest.raises(BadSetting):
+        volumes.directory(pod("u-1", CLAIM), Volume.model_validate(CLAIM))
+
+
+def test_a_mount_may_be_read_only(volumes: Volumes) -> None:
+    mounts = container({"name": "tmp", "mountPath": "/a", "readOnly": True}, {"name": "tmp", "mountPath": "/b"})
+    assert volumes.read_only(pod("u-1", EMPTY), mounts) == {"/a"}
+
+
+def test_a_volume_of_no_kind_is_empty(volumes: Volumes) -> None:
+    where = volumes.directory(pod(), Volume(name="v"))
+    assert where == volumes.pod_dir(pod()) / "empty" / "v"
+
+
+def test_a_sub_path_may_be_named_by_the_environment(volumes: Volumes) -> None:
+    mount = container({"name": "tmp", "mountPath": "/a", "subPathExpr": "$(POD)/x"})
+    where = volumes.mount(pod("u-1", EMPTY), mount, {"POD": "kv-0"})["/a"]
+    assert where.parts[-2:] == ("kv-0", "x")
+
+
+def test_a_sub_path_of_files_from_the_api_is_a_copy(volumes: Volumes) -> None:
+    place = Where(volumes.pod_dir(pod()), ("files", "c"), read_only=True, swapped=True)
+    volumes.keep(pod(), {"c": place})
+    swap.write(place.path, {"a/b": File(b"old", 0o644)})
+    mount = container(
+        {"name": "c", "mountPath": "/etc/b", "subPath": "a/b"}, {"name": "c", "mountPath": "/a", "subPath": "a"}
+    )
+    wanted = pod("u-1", {"name": "c", "configMap": {"name": "x"}})
+    found = volumes.mount(wanted, mount, starts=True)
+    swap.write(place.path, {"a/b": File(b"new", 0o644)})
+    assert volumes.mount(wanted, mount) == found
+    assert (found["/etc/b"].read_text(), (found["/a"] / "b").read_text()) == ("old", "old")
+    again = volumes.mount(wanted, mount, starts=True)
+    assert (again["/etc/b"].read_text(), (again["/a"] / "b").read_text()) == ("new", "new")
+    with pytest.raises(BadSetting, match="failed to prepare subPath for volumeMount /x: no z in the volume"):
+        volumes.mount(wanted, container({"name": "c", "mountPath": "/x", "subPath": "z"}))
 
 
 def test_an_empty_dir_dies_with_its_pod(volumes: Volumes) -> None:
@@ -73,13 +113,8 @@ def test_scratch_is_not_made(volumes: Volumes) -> None:
     ("volume", "message"),
     [
         pytest.param({"hostPath": {"path": "/../../etc"}}, r"'\.\.' cannot be part", id="up"),
-        pytest.param({"persistentVolumeClaim": {"claimName": "../x"}}, "cannot be part", id="claim with a slash"),
-        pytest.param({"persistentVolumeClaim": {"claimName": ".."}}, "cannot be part", id="claim up"),
-        pytest.param({"persistentVolumeClaim": {}}, "cannot be part", id="claim without a name"),
         pytest.param({"hostPath": {"path": "/a\0b"}}, "cannot be part", id="null byte"),
-        pytest.param(
-            {"configMap": {"name": "c"}}, "only emptyDir, hostPath and persistentVolumeClaim", id="config map"
-        ),
+        pytest.param({"nfs": {"server": "s", "path": "/"}}, "is not mounted", id="of another kind"),
     ],
 )
 def test_what_is_refused(volumes: Volumes, volume: dict[str, Any], message: str) -> None:
@@ -106,5 +141,5 @@ def test_a_link_that_leads_out_is_not_followed(tmp_path: Path, volumes: Volumes)
 def test_a_file_in_the_way_is_a_clear_refusal(volumes: Volumes) -> None:
     (volumes.node_dir / "host").mkdir(parents=True)
     (volumes.node_dir / "host" / "f").write_text("")
-    with pytest.raises(BadSetting, match=r"volume directory 'host/f': File exists"):
-        volumes.directory(pod(), Volume(name="v", host_path={"path": "/f"}))
+    with pytest.raises(BadSetting, match=r"volume directory 'host/f/x': Not a directory"):
+        volumes.directory(pod(), Volume(name="v", host_path={"path": "/f/x"}))
