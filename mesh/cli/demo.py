@@ -74,6 +74,8 @@ def own_mesh(scenario: Scenario) -> Iterator[state.State]:
         options = launch.UpOptions(
             files=scenario.files,
             nodes=scenario.mesh.nodes,
+            zones=scenario.mesh.zones,
+            nodes_in=scenario.mesh.nodes_in,
             name=name,
             state_dir=os.path.join(folder, "state"),
             gateway_port=gateway_port,

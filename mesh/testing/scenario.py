@@ -14,6 +14,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mesh.testing.verdict import CONFIDENCE
 
 FILE = "scenario.yaml"
+TO = (
+    r"^(gateway|service:[-a-z0-9.]+(:\d+)?|sidecar:.+|nodeport:[-a-z0-9.]+@[-a-z0-9.]+"
+    r"|balancer:(ingress/)?[-a-z0-9.]+(@[-\w.]+)?)$"
+)
 MAX_BYTES = 1 << 20
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -54,15 +58,18 @@ class _Part(BaseModel):
 
 
 class Mesh(_Part):
-    """The mesh that a scenario wants."""
+    """The mesh that a scenario wants. zones: those with a subnet.  nodes_in: the zones of the nodes, in turn."""
 
     nodes: int = Field(default=2, ge=1, le=16)
+    zones: tuple[str, ...] = ()
+    nodes_in: tuple[str, ...] = ()
 
 
 class Send(_Part):
     """Requests.
 
-    to: `gateway`, `service:NAME[:PORT]` (its ClusterIP, layer 4) or `sidecar:SELECTOR` (the outbound proxy of a pod).
+    to: `gateway`, `service:NAME[:PORT]` (its ClusterIP, layer 4), `sidecar:SELECTOR` (the outbound proxy of a pod),
+    `nodeport:SERVICE@NODE`, `balancer:SERVICE[@ZONE]` or `balancer:ingress/NAME[@ZONE]`.
     """
 
     requests: int | None = Field(default=None, ge=1, le=1_000_000)
@@ -70,7 +77,7 @@ class Send(_Part):
     rate: float | None = Field(default=None, gt=0, le=20_000)
     concurrency: int = Field(default=8, ge=1, le=1000)
     connections: Literal["keep-alive", "fresh", "both"] = "keep-alive"
-    to: str = Field(default="gateway", pattern=r"^(gateway|service:[-a-z0-9.]+(:\d+)?|sidecar:.+)$")
+    to: str = Field(default="gateway", pattern=TO)
     method: str = Field(default="GET", pattern=r"^[A-Z]+$")
     path: str = Field(default="/", pattern=r"^/\S*$")
     host: str | None = None

@@ -14,9 +14,10 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from mesh.api import scheme
-from mesh.api.core import Pod
+from mesh.api.core import Node, Pod
+from mesh.api.load_balancers import zones_of
 from mesh.api.meta import Object
-from mesh.api.services import Service
+from mesh.api.services import Ingress, Service
 from mesh.client.base import Client
 from mesh.node.addresses import OUTBOUND_PORT
 from mesh.testing.scenario import Patch, Ref, Scale
@@ -62,7 +63,7 @@ class Hands:
         return [pod for pod in found if pod.metadata.deletion_timestamp is None]
 
     async def target(self, to: str) -> Target:
-        """`gateway`, `service:NAME[:PORT]` or `sidecar:SELECTOR` as an address. Raises StepError."""
+        """`gateway`, `service:NAME[:PORT]`, `sidecar:SELECTOR` and so on as an address. Raises StepError."""
         how, _, whom = to.partition(":")
         if how == "gateway":
             parts = urlsplit(self.world.gateway)
@@ -72,11 +73,35 @@ class Hands:
             if pod is None or pod.status.pod_ip is None:
                 raise StepError(f"no ready pod has the labels {whom}")
             return Target(pod.status.pod_ip, OUTBOUND_PORT, proxied=True)
+        if how == "nodeport":
+            return await self._node_port(*whom.split("@"))
+        if how == "balancer":
+            name, _, zone = whom.partition("@")
+            return await self._balancer(name, zone)
         name, _, port = whom.partition(":")
         service = await self.client.get(Service, name, "default")
         if not service.spec.cluster_ip or service.headless or not service.spec.ports:
             raise StepError(f"service {name} has no address of its own")
         return Target(service.spec.cluster_ip, int(port) if port else service.spec.ports[0].port)
+
+    async def _node_port(self, name: str, node_name: str) -> Target:
+        service, node = await self.client.get(Service, name, "default"), await self.client.get(Node, node_name)
+        port = next((port.node_port for port in service.spec.ports or () if port.node_port), None)
+        address = next((a.address for a in node.status.addresses or () if a.type == "InternalIP"), None)
+        if port is None or address is None:
+            raise StepError(f"service {name} has no node port on {node_name}")
+        return Target(address, port)
+
+    async def _balancer(self, name: str, zone: str) -> Target:
+        """The address in a zone, or the first one; an Ingress has its own at port 80."""
+        kind, _, last = name.rpartition("/")
+        found = await self.client.get(Ingress if kind else Service, last, "default")
+        zones = zones_of(found.metadata.annotation_map)
+        addresses = [entry.ip for entry in found.status.load_balancer.ingress or () if entry.ip]
+        address = next((one for one in addresses if not zone or zones.get(one) == zone), None)
+        if address is None:
+            raise StepError(f"{name} has no load balancer address{f' in zone {zone}' if zone else ''}")
+        return Target(address, (found.spec.ports or ())[0].port if isinstance(found, Service) else 80)
 
     async def arrived(self) -> Counter[str]:
         """Requests that the applications themselves have counted, per version, over all pods that count."""

@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
 async def test_scenario(folder: Path, up: Up) -> None:
     scenario = load(folder)
     files = [word for file in scenario.files for word in ("-f", file)]
-    mesh = up("--nodes", str(scenario.mesh.nodes), *files)
+    zones, where = ",".join(scenario.mesh.zones), ",".join(scenario.mesh.nodes_in)
+    mesh = up("--nodes", str(scenario.mesh.nodes), "--zones", zones, "--nodes-in", where, *files)
     results = await play(scenario, mesh.world())
     page = StringIO()
     report.print_play(scenario, results, Console(file=page, width=120))

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from mesh.api.core import Pod
-from mesh.api.services import Service
+from mesh.api.core import Node, Pod
+from mesh.api.meta import Object
+from mesh.api.services import Ingress, Service
 from mesh.client.base import ListResult
 from mesh.testing.scenario import Patch, Ref, Scale
 from mesh.testing.world import Hands, StepError, Target, World, count_by_version
@@ -18,7 +19,7 @@ from mesh.testing.world import Hands, StepError, Target, World, count_by_version
 class FakeClient:
     """Imitates a client of the API: objects in a dict, writes in a list."""
 
-    def __init__(self, *objects: Pod | Service) -> None:
+    def __init__(self, *objects: Object) -> None:
         self.objects = list(objects)
         self.writes: list[tuple[Any, ...]] = []
 
@@ -41,7 +42,7 @@ async def no_apply(paths: Any) -> None:
     raise AssertionError("nothing is applied here")
 
 
-def hands(*objects: Pod | Service, nodes: dict[str, int] | None = None) -> tuple[Hands, FakeClient]:
+def hands(*objects: Object, nodes: dict[str, int] | None = None) -> tuple[Hands, FakeClient]:
     client = FakeClient(*objects)
     world = World(
         gateway="http://127.0.0.1:8080",
@@ -74,6 +75,27 @@ def service(cluster_ip: str) -> Service:
     )
 
 
+ENTRIES = [{"ip": "127.20.0.1"}, {"ip": "127.20.1.1"}]
+NOTES = {"loopmesh.io/zones": "a=127.20.0.1,b=127.20.1.1"}
+
+
+def outside() -> Service:
+    ports = [{"port": 8000, "nodePort": 30080}]
+    meta = {"name": "out", "annotations": NOTES}
+    status = {"loadBalancer": {"ingress": ENTRIES}}
+    return Service.model_validate({"metadata": meta, "spec": {"ports": ports}, "status": status})
+
+
+def wide() -> Ingress:
+    meta, status = {"name": "wide", "annotations": NOTES}, {"loadBalancer": {"ingress": ENTRIES}}
+    return Ingress.model_validate({"metadata": meta, "status": status})
+
+
+def node() -> Node:
+    addresses = [{"type": "InternalIP", "address": "127.18.0.1"}]
+    return Node.model_validate({"metadata": {"name": "node-1"}, "status": {"addresses": addresses}})
+
+
 @pytest.mark.parametrize(
     ("to", "target"),
     [
@@ -81,10 +103,15 @@ def service(cluster_ip: str) -> Service:
         pytest.param("service:web", Target("127.96.0.7", 80), id="a service's first port"),
         pytest.param("service:web:8000", Target("127.96.0.7", 8000), id="another port"),
         pytest.param("sidecar:app=a", Target("127.244.0.2", 15001, proxied=True), id="a ready pod's sidecar"),
+        pytest.param("nodeport:out@node-1", Target("127.18.0.1", 30080), id="a node port"),
+        pytest.param("balancer:out", Target("127.20.0.1", 8000), id="a load balancer"),
+        pytest.param("balancer:out@b", Target("127.20.1.1", 8000), id="in a zone"),
+        pytest.param("balancer:ingress/wide@b", Target("127.20.1.1", 80), id="that of an Ingress"),
     ],
 )
 async def test_targets(to: str, target: Target) -> None:
-    reach, _ = hands(service("127.96.0.7"), pod("a-1", ready=False), pod("a-2", "127.244.0.2"))
+    pods = pod("a-1", ready=False), pod("a-2", "127.244.0.2")
+    reach, _ = hands(service("127.96.0.7"), outside(), wide(), node(), *pods)
     assert await reach.target(to) == target
 
 
@@ -93,10 +120,13 @@ async def test_targets(to: str, target: Target) -> None:
     [
         pytest.param("service:web", "no address of its own", id="headless"),
         pytest.param("sidecar:app=b", "no ready pod", id="nobody has the labels"),
+        pytest.param("nodeport:web@node-1", "service web has no node port on node-1", id="no node port"),
+        pytest.param("balancer:web", "web has no load balancer address", id="no balancer"),
+        pytest.param("balancer:out@c", "out has no load balancer address in zone c", id="no such zone"),
     ],
 )
 async def test_no_target(to: str, says: str) -> None:
-    reach, _ = hands(service("None"), pod("a-1"))
+    reach, _ = hands(service("None"), outside(), node(), pod("a-1"))
     with pytest.raises(StepError, match=says):
         await reach.target(to)
 
