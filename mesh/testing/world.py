@@ -95,13 +95,16 @@ class Hands:
     async def _balancer(self, name: str, zone: str) -> Target:
         """The address in a zone, or the first one; an Ingress has its own at port 80."""
         kind, _, last = name.rpartition("/")
-        found = await self.client.get(Ingress if kind else Service, last, "default")
+        found: Service | Ingress = await (
+            self.client.get(Ingress, last, "default") if kind else self.client.get(Service, last, "default")
+        )
         zones = zones_of(found.metadata.annotation_map)
         addresses = [entry.ip for entry in found.status.load_balancer.ingress or () if entry.ip]
         address = next((one for one in addresses if not zone or zones.get(one) == zone), None)
         if address is None:
             raise StepError(f"{name} has no load balancer address{f' in zone {zone}' if zone else ''}")
-        return Target(address, (found.spec.ports or ())[0].port if isinstance(found, Service) else 80)
+        ports = [port.port for port in found.spec.ports or ()] if isinstance(found, Service) else []
+        return Target(address, ports[0] if ports else 80)
 
     async def arrived(self) -> Counter[str]:
         """Requests that the applications themselves have counted, per version, over all pods that count."""
