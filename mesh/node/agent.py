@@ -65,6 +65,7 @@ class NodeAgent:
             log_dir=self.log_dir,
             node_ip=plan.node(index),
             dns=f"{plan.people}:{plan.dns_port}",
+            nameserver=plan.dns_service,
             settings=settings or PodSettings(),
         )
         # Start anywhere: a node that comes back does not hand the addresses of its former pods out again at once.

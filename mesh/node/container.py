@@ -6,7 +6,7 @@ change is told to the pod, which writes it down.
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mesh.api.core import Container, Pod
@@ -15,6 +15,7 @@ from mesh.node import hooks, lifecycle, probes, sources, status
 from mesh.node.apps.context import BadSetting
 from mesh.node.apps.redis import NoRedis
 from mesh.node.apps.serving import Listening
+from mesh.node.apps.shell import with_volumes
 from mesh.node.backoff import Backoff
 from mesh.node.image_store import PullFailed
 from mesh.node.images import Image
@@ -111,9 +112,9 @@ class RunningContainer:
             self._tell(f"Failed{title}", f"{title} failed: {problem}", True)
         return problem is None
 
-    def _beside(self) -> tuple[Mapping[str, str], Path]:
+    def _beside(self, words: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str], Path]:
         found = around(self.pod, self.container, self.image, self.place, self.sources)
-        return found.env, found.directory
+        return with_volumes(words, found.context.volumes), found.env, found.context.volume_dir
 
     async def _start(self) -> lifecycle.StartFailed | None:
         name = self.container.image

@@ -25,8 +25,8 @@ POST_START, PRE_STOP = "postStart", "preStop"
 HTTP_LIMIT_S = 30
 MOST_SAID = 1024
 _OUTPUT = Wants(stdin=False, stdout=True, stderr=True, tty=False)
-Beside = Callable[[], tuple[Mapping[str, str], Path]]
-"""Environment and directory of a command beside the container. Raises BadSetting."""
+Beside = Callable[[Sequence[str]], tuple[Sequence[str], Mapping[str, str], Path]]
+"""Words of a command -> what to run beside the container, with its environment and directory. Raises BadSetting."""
 
 
 def action(container: Container, hook: str) -> Mapping[str, Any] | None:
@@ -63,8 +63,7 @@ async def run(
             where = get.host or address
             return await prober.ask(Probe(http_get=get, timeout_seconds=HTTP_LIMIT_S), container, where)
         elif words and program:
-            env, directory = beside()
-            code, said = await quietly(words, env, directory)
+            code, said = await quietly(*beside(words))
             if code:
                 return f"command {' '.join(words)!r} exited with {code}: {said}".rstrip(": ")
     except (BadSetting, ValidationError, ValueError, AttributeError) as error:

@@ -53,7 +53,7 @@ class PodSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What a pod needs of its node. dns: ADDRESS:PORT of the mesh's DNS."""
+    """What a pod needs of its node. dns: ADDRESS:PORT of the mesh's DNS; nameserver: its address in the cluster."""
 
     client: Client
     clock: Clock
@@ -67,6 +67,7 @@ class Host:
     log_dir: Path
     node_ip: str
     dns: str
+    nameserver: str
     settings: PodSettings
 
 

@@ -7,9 +7,10 @@ from typing import Protocol
 
 from mesh.api.core import Container, Pod
 from mesh.client.base import Client
-from mesh.node import environment
+from mesh.node import environment, pod_dns
 from mesh.node.apps.context import AppContext
 from mesh.node.apps.serving import Listening
+from mesh.node.apps.start import Start
 from mesh.node.image_store import ImageStore
 from mesh.node.images import Image
 from mesh.node.kubelet.journal import Journal
@@ -31,7 +32,7 @@ class Work(Protocol):
 class Place:
     """Where a container runs. address: where it listens.  proxy: URL of the pod's sidecar, empty without one.
 
-    dns: ADDRESS:PORT of the mesh's DNS.
+    dns: ADDRESS:PORT of the mesh's DNS; nameserver: its address in the cluster.
     """
 
     address: str
@@ -39,6 +40,7 @@ class Place:
     host_ip: str
     proxy: str
     dns: str
+    nameserver: str
     log_dir: Path
     volumes: Volumes
     images: ImageStore
@@ -48,19 +50,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a container finds around it. env: that of its manifest, with what a program finds besides.
+    """What a container finds around it.
 
-    volumes: mountPath -> directory.  directory: the first of them, else one of the container's own, which need not
-    exist.  args, command: the container's own, with variables filled in.
+    own: the environment of its manifest.  env: that with what a program finds besides.  start: how it begins as a
+    child process; None for a built-in application.
     """
 
     own: Mapping[str, str]
     env: Mapping[str, str]
-    volumes: Mapping[str, Path]
-    directory: Path
-    command: tuple[str, ...]
-    args: tuple[str, ...]
-    ports: tuple[int, ...]
+    context: AppContext
+    start: Start | None
 
 
 def runs_program(image: Image) -> bool:
@@ -71,28 +70,12 @@ def runs_program(image: Image) -> bool:
 def around(
     pod: Pod, container: Container, image: Image, place: Place, sources: Sources, starts: bool = False
 ) -> Around:
-    """starts: the container starts now, and is not merely joined. Raises BadSetting."""
+    """starts: the container starts now, and is not merely joined. Raises BadSetting, OSError."""
     own = environment.container_env(container, pod, place.pod_ip, place.host_ip, sources)
     command = tuple(environment.expand(word, own) for word in container.command or ())
     args = tuple(environment.expand(arg, own) for arg in container.args or ())
     declared = tuple(port.container_port for port in container.ports or () if port.protocol == "TCP")
-    ports = declared if runs_program(image) else image.ports(declared, args)
-    volumes = place.volumes.mount(pod, container, own, starts)
-    named: dict[str, Path] = {}
-    for mount in container.volume_mounts or ():
-        named.setdefault(mount.name, volumes[mount.mount_path])
-    given = environment.program_env(
-        pod, address=place.address, ports=ports, pod_ip=place.pod_ip, proxy=place.proxy, volumes=volumes, named=named
-    )
-    directory = next(iter(volumes.values()), place.volumes.scratch(pod, container))
-    return Around(own, {**given, **own}, volumes, directory, command, args, ports)
-
-
-async def launch(
-    pod: Pod, container: Container, image: Image, place: Place, sources: Sources, journal: Journal
-) -> Work:
-    """Start the container's application or program. Raises BadSetting, OSError."""
-    found = around(pod, container, image, place, sources, starts=True)
+    volumes, scratch = place.volumes.mount(pod, container, own, starts), place.volumes.scratch(pod, container)
     read_only = place.volumes.read_only(pod, container)
     context = AppContext(
         pod_name=pod.name,
@@ -102,19 +85,41 @@ async def launch(
         container_name=container.name,
         image=container.image,
         address=place.address,
-        ports=found.ports,
-        volume_dir=found.directory,
-        volumes=found.volumes,
+        ports=declared if runs_program(image) else image.ports(declared, args),
+        volume_dir=next(iter(volumes.values()), scratch),
+        volumes=volumes,
         labels=pod.metadata.label_map,
-        args=found.args,
-        scratch_dir=place.volumes.scratch(pod, container),
+        args=args,
+        scratch_dir=scratch,
         dns=place.dns,
         read_only=read_only,
-        volume_read_only=next(iter(found.volumes), None) in read_only,
+        volume_read_only=next(iter(volumes), None) in read_only,
     )
-    start = image.start(found.command, found.args, context)
-    if start is not None:
-        env = {**found.env, **start.env, **found.own}
-        return await Program.start(start.words, env, journal.begin_file(), start.folder)
-    app = image.build(found.own, context)
-    return await Listening.open(app, place.address, found.ports, journal.begin_memory())
+    start = image.start(command, args, context)
+    if start is None and starts:
+        return Around(own, own, context, None)
+    given = _given(pod, container, place, context)
+    return Around(own, {**given, **(start.env if start else {}), **own}, context, start)
+
+
+def _given(pod: Pod, container: Container, place: Place, context: AppContext) -> dict[str, str]:
+    """What a program finds without asking for it."""
+    named: dict[str, Path] = {}
+    for mount in container.volume_mounts or ():
+        named.setdefault(mount.name, context.volumes[mount.mount_path])
+    given = environment.program_env(
+        pod, address=place.address, ports=context.ports, pod_ip=place.pod_ip, proxy=place.proxy,
+        volumes=context.volumes, named=named,
+    )  # fmt: skip
+    return given | pod_dns.prepare(pod, place.volumes.pod_dir(pod), place.pod_ip, place.nameserver, place.dns)
+
+
+async def launch(
+    pod: Pod, container: Container, image: Image, place: Place, sources: Sources, journal: Journal
+) -> Work:
+    """Start the container's application or program. Raises BadSetting, OSError."""
+    found = around(pod, container, image, place, sources, starts=True)
+    if found.start is not None:
+        return await Program.start(found.start.words, found.env, journal.begin_file(), found.start.folder)
+    app = image.build(found.own, found.context)
+    return await Listening.open(app, place.address, found.context.ports, journal.begin_memory())

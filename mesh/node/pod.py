@@ -83,6 +83,7 @@ class PodWorker:
             host_ip=host.node_ip,
             proxy=f"http://{self.pod_ip}:{OUTBOUND_PORT}" if self._has_sidecar else "",
             dns=host.dns,
+            nameserver=host.nameserver,
             log_dir=host.log_dir,
             volumes=host.volumes,
             images=host.images,

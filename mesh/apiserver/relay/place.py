@@ -57,7 +57,8 @@ def container_of(pod: Json, asked: str) -> str:
     meta, spec = pod["metadata"], pod.get("spec") or {}
     names = [str(container.get("name")) for container in spec.get("containers") or ()]
     if asked:
-        if asked not in names:
+        init = [str(container.get("name")) for container in spec.get("initContainers") or ()]
+        if asked not in (*names, *init):
             raise BadRequest(f"container {asked} is not valid for pod {meta['name']}")
         return asked
     chosen = (meta.get("annotations") or {}).get(DEFAULT_CONTAINER)

@@ -16,9 +16,10 @@ def surroundings(running: RunningContainer, words: Sequence[str]) -> tuple[Seque
     Where the words name a mountPath, the volume's directory stands there. Raises BadSetting.
     """
     found = around(running.pod, running.container, running.image, running.place, running.sources)
-    if not found.volumes:
-        found.directory.mkdir(parents=True, exist_ok=True)
-    return with_volumes(words, found.volumes), dict(found.env), found.directory
+    context = found.context
+    if not context.volumes:
+        context.volume_dir.mkdir(parents=True, exist_ok=True)
+    return with_volumes(words, context.volumes), dict(found.env), context.volume_dir
 
 
 def address_of(worker: PodWorker, port: int) -> str:

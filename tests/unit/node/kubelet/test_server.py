@@ -42,7 +42,7 @@ async def kubelet(tmp_path: Path) -> AsyncIterator[KubeletServer]:
     clock = SystemClock()
     place = SimpleNamespace(
         address="127.0.0.1", pod_ip="127.0.0.1", host_ip="127.0.0.1", proxy="http://127.0.0.1:15001",
-        volumes=Volumes(tmp_path, tmp_path),
+        volumes=Volumes(tmp_path, tmp_path), dns="127.0.0.1:1053", nameserver="127.96.0.10",
     )  # fmt: skip
     states: list[dict[str, Any]] = [{"running": {}}, {"waiting": {"reason": "ContainerCreating"}}]
     containers = [
