@@ -5,10 +5,12 @@ acknowledged.
 """
 
 import asyncio
+import contextlib
 import http.client
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,7 @@ import pytest
 pytestmark = pytest.mark.live
 
 SERVER = """
-import asyncio, random, sys
+import asyncio, pathlib, random, sys
 from mesh.apiserver.registry import Registry, index
 from mesh.apiserver.server import ApiServer
 from mesh.runtime.clock import SystemClock
@@ -29,7 +31,7 @@ from mesh.store import Store
 
 async def serve():
     clock = SystemClock()
-    registry = Registry(Store(None, clock.wall(), index), clock, random.Random(1))
+    registry = Registry(Store(pathlib.Path(sys.argv[1]), clock.wall(), index), clock, random.Random(1))
     registry.bootstrap([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}])
     server = ApiServer(registry, "127.0.0.1", 0)
     await server.start()
@@ -90,14 +92,21 @@ class Server:
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as process:
+@contextlib.contextmanager
+def serving(state: Path) -> Iterator[Server]:
+    """A server on that state file, as a mesh has it; killed at the end."""
+    with subprocess.Popen([sys.executable, "-c", SERVER, str(state)], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             yield Server(process, process.stdout.readline().strip())
         finally:
             process.kill()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("state") / "state.db") as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)
@@ -297,6 +306,54 @@ def test_a_chunked_flood_is_cut_off(server: Server) -> None:
         except ConnectionError:
             return  # cut off before it could say so
     assert received.startswith(b"HTTP/1.1 413")
+
+
+def test_a_kill_in_the_middle_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    """Writers create, change and delete as fast as they can until the process is killed; another one takes over."""
+    state, writers = tmp_path / "state.db", 4
+    told: list[dict[str, str | None]] = [{} for _ in range(writers)]
+    doubtful: list[str] = ["" for _ in range(writers)]
+
+    def write(server: Server, writer: int) -> None:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
+
+        def call(method: str, path: str, body: bytes | None) -> None:
+            connection.request(method, path, body, JSON)
+            answer = connection.getresponse()
+            assert answer.status in (200, 201), answer.read()
+            answer.read()
+
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            for number in range(100_000):
+                name = doubtful[writer] = f"w{writer}-{number}"
+                call("POST", MAPS, config_map(name, data={"a": "1"}))
+                told[writer][name] = "1"
+                if number % 2:
+                    call("PUT", f"{MAPS}/{name}", config_map(name, data={"a": "2"}))
+                    told[writer][name] = "2"
+                if number % 3 == 0:
+                    call("DELETE", f"{MAPS}/{name}", None)
+                    told[writer][name] = None
+
+    with serving(state) as server:
+        threads = [threading.Thread(target=write, args=(server, writer)) for writer in range(writers)]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 20
+        while sum(map(len, told)) < 300 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        server.process.kill()
+        for thread in threads:
+            thread.join(20)
+    acknowledged = {name: value for part in told for name, value in part.items() if name not in doubtful}
+    assert len(acknowledged) > 200
+    with serving(state) as server:
+        status, listed, _ = server.call("GET", MAPS)
+        assert status == 200
+        found = {item["metadata"]["name"]: item["data"]["a"] for item in listed["items"]}
+        assert {name: found.get(name) for name in acknowledged} == acknowledged
+        assert set(found) - set(acknowledged) <= set(doubtful)
+        assert server.call("POST", MAPS, config_map("after", data={"a": "1"}), JSON)[0] == 201
 
 
 @pytest.mark.slow
