@@ -42,6 +42,7 @@ class UpOptions:
     node_grace_s: float = 4.0
     volume_grace_s: float = 0.0
     gateway_port: int = Plan.gateway_port
+    gateway_tls_port: int = Plan.gateway_tls_port
     api_port: int = Plan.api_port
     dns_port: int = Plan.dns_port
     dns_forward: str = ""
@@ -110,6 +111,7 @@ def _begin(
             block=block,
             state_dir=str(where.resolve()),
             gateway_port=options.gateway_port,
+            gateway_tls_port=options.gateway_tls_port,
             api_port=options.api_port,
             dns_port=options.dns_port,
             dns_forward=options.dns_forward,

@@ -37,6 +37,9 @@ def up(
         float, typer.Option("--volume-grace", help="Seconds that a lost node keeps its volumes; a cluster says 360.")
     ] = 0.0,
     gateway_port: Annotated[int, typer.Option(help="Port of the ingress gateway.")] = Plan.gateway_port,
+    gateway_tls_port: Annotated[
+        int, typer.Option("--gateway-tls-port", help="Its TLS port, open while Ingresses have certificates.")
+    ] = Plan.gateway_tls_port,
     api_port: Annotated[int, typer.Option(help="Port of the API server.")] = Plan.api_port,
     dns_port: Annotated[int, typer.Option(help="Port of the DNS server.")] = Plan.dns_port,
     dns_forward: Annotated[
@@ -63,6 +66,7 @@ def up(
         node_grace_s=node_grace_s,
         volume_grace_s=volume_grace_s,
         gateway_port=gateway_port,
+        gateway_tls_port=gateway_tls_port,
         api_port=api_port,
         dns_port=dns_port,
         dns_forward=dns_forward,

@@ -6,6 +6,7 @@ object may have been stored by another version), then whether the proxy's own co
 
 from dataclasses import dataclass
 
+from mesh.api.config import Secret
 from mesh.api.destination import DestinationRule
 from mesh.api.errors import Cause
 from mesh.api.meta import Object
@@ -16,13 +17,15 @@ from mesh.api.validation_destination import destination_causes
 from mesh.api.validation_routerule import causes
 from mesh.discovery.compiled import Compiled
 from mesh.routing.errors import Refused
+from mesh.runtime.tls import BadCertificate, server_context
 from mesh.translate import gateway, outbound
 from mesh.translate.clusters import cluster
 from mesh.translate.destination import destination_view
 from mesh.translate.routerule import default_route, rule_route
 from mesh.translate.snapshot import Snapshot, build
 from mesh.translate.targets import Target
-from mesh.translate.views import PortView, rule_view
+from mesh.translate.views import TLS_TYPE, PortView, rule_view, secret_view
+from mesh.translate.ways_in import WayIn
 
 _ANY_PORT = PortView(name="http", number=80, http=True, target=80)
 _NOTHING = build(())
@@ -47,6 +50,8 @@ def problem_of(obj: Object, compiled: Compiled) -> Problem | None:
         found = _rule(obj, compiled)
     elif isinstance(obj, Ingress):
         found = _ingress(obj, compiled)
+    elif isinstance(obj, Secret):
+        found = _secret(obj)
     elif isinstance(obj, DestinationRule):
         found = destination_causes(encode(obj)) or _destination(obj, compiled)
     return Problem(obj, tuple(found)) if found else None
@@ -63,7 +68,20 @@ def _rule(rule: RouteRule, compiled: Compiled) -> list[Cause]:
 
 def _ingress(ingress: Ingress, compiled: Compiled) -> list[Cause]:
     alone: Snapshot = build([ingress])
-    return _compiles(compiled, gateway.route_configuration(alone).virtual_hosts)
+    way = WayIn(address="", port=0, routes="check", ingresses=alone.ingresses)
+    return _compiles(compiled, gateway.route_configuration(alone, way).virtual_hosts)
+
+
+def _secret(secret: Secret) -> list[Cause]:
+    """Only certificates are asked for: is this one?"""
+    view = secret_view(secret)
+    if view is None:
+        return [] if secret.type != TLS_TYPE else [Cause("data", "lacks tls.crt or tls.key, or they are no base64")]
+    try:
+        server_context(view.chain, view.key)
+    except BadCertificate as bad:
+        return [Cause("data", f"TLS with secret {secret.namespace}/{secret.name} is not possible: {bad}")]
+    return []
 
 
 def _destination(rule: DestinationRule, compiled: Compiled) -> list[Cause]:

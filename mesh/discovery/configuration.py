@@ -24,6 +24,7 @@ from mesh.translate.routerule import Caller
 from mesh.translate.snapshot import Snapshot, World
 from mesh.translate.targets import Target, targets
 from mesh.translate.views import PodView, ServiceView, pod_view
+from mesh.translate.ways_in import WayIn
 
 SPARE = 1000
 """Endpoints of the past that are not worth a clean-up."""
@@ -38,7 +39,7 @@ class Configuration:
         self._singles = Memo(endpoint)
         self._targets: tuple[Target, ...] = ()
         self._tables: dict[outbound.CallerClass, RouteTable] = {}
-        self._gateway: RouteTable | None = None
+        self._gateway: dict[str, RouteTable] = {}
         self._clusters_of: dict[str, Mapping[bytes, ClusterSpec]] = {}
         self._listed: tuple[object, ...] = ()
         self._swept = True
@@ -77,10 +78,10 @@ class Configuration:
         endpoints = _keep(self.endpoints, self._compiled_endpoints(snapshot, wanted))
         listed = tuple(snapshot.backends.get(service.host) for service in snapshot.membership.unselecting)
         # Nothing can fail from here on.
-        if snapshot.services is not self.snapshot.services or not _identical(listed, self._listed):
+        if snapshot.services is not self.snapshot.services or not identical(listed, self._listed):
             self.kinship, self._listed = object(), listed
         if not same_routes:
-            self._tables, self._gateway, self._targets, self._swept = {}, None, wanted, False
+            self._tables, self._gateway, self._targets, self._swept = {}, {}, wanted, False
             self._clusters_of = {}
         self.clusters, self.endpoints, self.snapshot = clusters, endpoints, snapshot
         return True
@@ -136,12 +137,13 @@ class Configuration:
             found = self._clusters_of[namespace] = {**self.clusters, **own} if own else self.clusters
         return found
 
-    def gateway_table(self) -> RouteTable:
-        """What people may call."""
-        if self._gateway is None:
-            message = gateway.route_configuration(self.snapshot)
-            self._gateway = self.compiled.table(gateway.ROUTES, message.virtual_hosts, ignore_port=True)
-        return self._gateway
+    def gateway_table(self, way: WayIn) -> RouteTable:
+        """What people may call who come in this way."""
+        table = self._gateway.get(way.routes)
+        if table is None:
+            message = gateway.route_configuration(self.snapshot, way)
+            table = self._gateway[way.routes] = self.compiled.table(way.routes, message.virtual_hosts, ignore_port=True)
+        return table
 
     @staticmethod
     def workload(pod: PodView) -> Workload:
@@ -157,7 +159,8 @@ class Configuration:
         )
 
 
-def _identical(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+def identical(some: tuple[object, ...], others: tuple[object, ...]) -> bool:
+    """Whether these are the very same objects."""
     return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
 
 

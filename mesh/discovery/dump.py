@@ -33,6 +33,19 @@ def config_dump(resources: Resources) -> dict[str, Any]:
     }
 
 
+def _hide(shown: Any) -> None:
+    """Private keys are nobody's business; Envoy writes the same word."""
+    if isinstance(shown, dict):
+        if "private_key" in shown:
+            shown["private_key"] = {"inline_string": "[redacted]"}
+        for value in shown.values():
+            _hide(value)
+    elif isinstance(shown, list):
+        for value in shown:
+            _hide(value)
+
+
 def _json(message: Any, kind: str) -> dict[str, Any]:
     shown: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    _hide(shown)
     return {"@type": f"type.googleapis.com/{kind}", **shown}

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from mesh.api.core import Pod
 from mesh.discovery.compiled import Compiled
-from mesh.discovery.configuration import Configuration
+from mesh.discovery.configuration import Configuration, identical
 from mesh.discovery.tables import Endpoints, Layered, MakeTables
 from mesh.routing.compile import compile_endpoints
 from mesh.routing.route_table import RouteTable
@@ -21,7 +21,9 @@ from mesh.translate.destination import ROOT
 from mesh.translate.resources import Resources
 from mesh.translate.routerule import Caller
 from mesh.translate.sidecar import inbound, inbound_ports, sidecar
+from mesh.translate.snapshot import Snapshot
 from mesh.translate.targets import Target
+from mesh.translate.ways_in import WayIn, ways_in
 
 
 class ProxyState(Protocol):
@@ -33,6 +35,14 @@ class ProxyState(Protocol):
 
     def resources(self) -> Resources:
         """The same before compilation, made anew: for people to look at."""
+        ...
+
+    def without(self, address: str, port: int) -> WayIn | None:
+        """Leave out a listener that cannot be bound, and say which it was; None: this proxy needs it."""
+        ...
+
+    def retry(self) -> bool:
+        """Try what was left out again; False when there is nothing."""
         ...
 
 
@@ -51,19 +61,24 @@ class _State:
     def __init__(self, configuration: Configuration, make_tables: MakeTables) -> None:
         self.configuration = configuration
         self._make_tables = make_tables
-        self._parts: tuple[object, ...] = (None, None, None, None)
+        self._parts: tuple[object, ...] = ()
         self._listeners: tuple[ListenerSpec, ...] = ()
         self._tables: Any = None
 
-    def assemble(self, own: Own, routes: str, table: RouteTable, namespace: str) -> Any:
+    def without(self, address: str, port: int) -> WayIn | None:
+        return None
+
+    def retry(self) -> bool:
+        return False
+
+    def assemble(self, own: Own, routes: Mapping[str, RouteTable], namespace: str) -> Any:
+        """routes: the tables that listeners wait for, by name."""
         configuration = self.configuration
         clusters = configuration.clusters_of(namespace)
-        parts = (own, table, clusters, configuration.endpoints)
-        if any(a is not b for a, b in zip(self._parts, parts, strict=True)):
-            if own is not self._parts[0] or table is not self._parts[1]:
-                self._listeners = tuple(
-                    deliver(configuration.compiled, each, {routes: table}) for each in own.listeners
-                )
+        parts = (clusters, configuration.endpoints, own, *routes.values())
+        if not identical(parts, self._parts):
+            if not identical(parts[2:], self._parts[2:]):
+                self._listeners = tuple(deliver(configuration.compiled, each, routes) for each in own.listeners)
             self._tables = self._make_tables(
                 listeners=self._listeners,
                 clusters=Layered(own.clusters, clusters),
@@ -90,9 +105,8 @@ class SidecarState(_State):
         if known is not self._seen[0] or kinship is not self._seen[1]:
             self._look_again()
             self._seen = (known, kinship)
-        return self.assemble(
-            self._own, outbound.ROUTES, configuration.outbound_table(self._caller), self._pod.namespace
-        )
+        table = configuration.outbound_table(self._caller)
+        return self.assemble(self._own, {outbound.ROUTES: table}, self._pod.namespace)
 
     def _look_again(self) -> None:
         """The pod, or what it belongs to, is another one: see what that means for its ports and its callees."""
@@ -108,29 +122,61 @@ class SidecarState(_State):
 
 
 class GatewayState(_State):
-    """The gateway at one address."""
+    """The gateway: at one address for people (https_port: 0: no TLS there), and at those of load balancers.
 
-    def __init__(self, configuration: Configuration, make_tables: MakeTables, address: str, port: int) -> None:
+    Only the plain address for people must be there. Another one that cannot be bound is left out until `retry`.
+    """
+
+    def __init__(
+        self, configuration: Configuration, make_tables: MakeTables, address: str, port: int, https_port: int = 0
+    ) -> None:
         super().__init__(configuration, make_tables)
-        self._at = (address, port)
-        self._message = gateway.listener(address, port)
+        self._at = (address, port, https_port)
+        self._blocked: set[tuple[str, int]] = set()
+        self._snapshot: Snapshot | None = None
+        self._ways: tuple[WayIn, ...] = ()
         self._missing: tuple[Target, ...] | None = None
         self._own = Own((), {}, {})
 
     def tables(self) -> Any:
-        missing = gateway.missing(self.configuration.snapshot)
-        if missing != self._missing:
+        snapshot = self.configuration.snapshot
+        if self._snapshot is None or not snapshot.routes_like(self._snapshot):
+            self._look_again(snapshot)
+        self._snapshot = snapshot
+        routes = {way.routes: self.configuration.gateway_table(way) for way in gateway.by_routes(self._ways)}
+        return self.assemble(self._own, routes, ROOT)
+
+    def _look_again(self, snapshot: Snapshot) -> None:
+        ways = tuple(way for way in ways_in(snapshot, *self._at) if (way.address, way.port) not in self._blocked)
+        missing = gateway.missing(snapshot, ways)
+        if ways != self._ways or missing != self._missing:
             resources = Resources(
-                listeners=(self._message,),
+                listeners=tuple(gateway.listener(way) for way in ways),
                 clusters=tuple(cluster(target, None) for target in missing),
                 endpoints=tuple(load_assignment(target) for target in missing),
             )
             self._own = compile_own(self.configuration, resources)
-            self._missing = missing
-        return self.assemble(self._own, gateway.ROUTES, self.configuration.gateway_table(), ROOT)
+            self._ways, self._missing = ways, missing
+
+    def without(self, address: str, port: int) -> WayIn | None:
+        """Leave out a way in that cannot be bound, and say which it was; None: it is the one that must be there."""
+        way = next((way for way in self._ways if (way.address, way.port) == (address, port)), None)
+        if way is None or (address, port) == self._at[:2]:
+            return None
+        self._blocked.add((address, port))
+        self._snapshot = None
+        return way
+
+    def retry(self) -> bool:
+        """Try what was left out again; False when there is nothing."""
+        some = bool(self._blocked)
+        self._blocked.clear()
+        self._snapshot = None
+        return some
 
     def resources(self) -> Resources:
-        return gateway.gateway(self.configuration.snapshot, *self._at)
+        address, port, https_port = self._at
+        return gateway.gateway(self.configuration.snapshot, address, port, https_port=https_port)
 
 
 def compile_own(configuration: Configuration, resources: Resources) -> Own:

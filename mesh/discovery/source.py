@@ -9,10 +9,11 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from mesh.api.config import Secret
 from mesh.api.core import Pod
 from mesh.api.destination import DestinationRule
 from mesh.api.meta import Object
-from mesh.api.services import EndpointSlice, Ingress, Service
+from mesh.api.services import EndpointSlice, Ingress, IngressClass, Service
 from mesh.api.traffic import RouteRule
 from mesh.client.base import Client
 from mesh.client.informer import Informer
@@ -25,10 +26,13 @@ from mesh.discovery.slim import slim_pod
 from mesh.discovery.tables import MakeTables, Subscriber
 from mesh.metrics.registry import Workload
 from mesh.routing.errors import Refused
+from mesh.runtime.net import BindError
 from mesh.runtime.tasks import Tasks
 from mesh.translate.analysis import analyze
+from mesh.translate.findings import NO_ADDRESS, Finding
 from mesh.translate.hosts import DOMAIN
-from mesh.translate.views import PodView
+from mesh.translate.views import TLS_TYPE, PodView
+from mesh.translate.ways_in import WayIn
 
 log = logging.getLogger("mesh.discovery")
 SETTLE_S = 0.005
@@ -36,6 +40,8 @@ SETTLE_S = 0.005
 stay far below the 100 ms in which a rule must act."""
 LONGEST_SETTLE_S = 0.04
 """In a storm (a thousand pods start) the wait is twice what the last refresh took, up to this: proxies come first."""
+BIND_AGAIN_S = 5.0
+"""When an address that could not be bound is tried again."""
 ADVICE_PERIOD_S = 1.0
 """How often somebody looks whether a finding has stood long enough."""
 TURN = 25
@@ -60,11 +66,17 @@ class ConfigSource:
     """The one source of configuration in a process: start it, subscribe proxies, close its tasks at the end.
 
     make_tables: how the process's proxies want their tables.  reporter: tells people about objects that can not be
-    executed; one process of a mesh has one.
+    executed; one process of a mesh has one.  certificates: whether some proxy here shows those that Secrets hold.
     """
 
     def __init__(
-        self, client: Client, make_tables: MakeTables, *, reporter: Reporter | None = None, domain: str = DOMAIN
+        self,
+        client: Client,
+        make_tables: MakeTables,
+        *,
+        reporter: Reporter | None = None,
+        domain: str = DOMAIN,
+        certificates: bool = False,
     ) -> None:
         self.configuration = Configuration(domain)
         self._make_tables = make_tables
@@ -79,10 +91,15 @@ class ConfigSource:
             # A pod without an address concerns no proxy: most of what is written of a pod that starts is not sent here.
             Informer(client, Pod, field_selector="status.podIP!=", transform=slim_pod),
             *self._judged.values(),
+            Informer(client, IngressClass),
         ]
+        if certificates:
+            self._informers.append(Informer(client, Secret, field_selector=f"type={TLS_TYPE}"))
         self._subscriptions: dict[Subscription, None] = {}
         self._dirty = asyncio.Event()
         self._lock = asyncio.Lock()
+        self._told: set[tuple[str, str]] = set()
+        """What was said of Ingresses whose listeners have no address."""
         self._behind = False
         """Whether a new subscriber's refresh left the others with older tables."""
         self._workloads: dict[str, tuple[PodView, Workload]] = {}
@@ -106,9 +123,11 @@ class ConfigSource:
         state = SidecarState(self.configuration, self._make_tables, pod, app_ip)
         return await self._subscribe(Subscription(f"{pod.namespace}/{pod.name}", subscriber, state))
 
-    async def subscribe_gateway(self, address: str, port: int, subscriber: Subscriber) -> Subscription:
+    async def subscribe_gateway(
+        self, address: str, port: int, subscriber: Subscriber, https_port: int = 0
+    ) -> Subscription:
         """Configure the gateway, now and on every change. Raises what the first `apply` raises."""
-        state = GatewayState(self.configuration, self._make_tables, address, port)
+        state = GatewayState(self.configuration, self._make_tables, address, port, https_port)
         return await self._subscribe(Subscription("gateway", subscriber, state))
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -211,6 +230,32 @@ class ConfigSource:
 
     async def _give(self, subscription: Subscription) -> None:
         tables = subscription.state.tables()
-        if tables is not subscription.applied:
-            await subscription.subscriber.apply(tables)
-            subscription.applied = tables
+        while tables is not subscription.applied:
+            try:
+                await subscription.subscriber.apply(tables)
+            except BindError as error:
+                way = subscription.state.without(error.address, error.port)
+                if way is None:
+                    raise
+                self._left_out(subscription, way, error)
+                tables = subscription.state.tables()
+            else:
+                subscription.applied = tables
+
+    def _left_out(self, subscription: Subscription, way: WayIn, error: BindError) -> None:
+        """A listener that not everything depends on has no address: say so, and try again later."""
+        log.warning("listener left out proxy=%s error=%s", subscription.name, error)
+        for ingress in way.ingresses:
+            obj = self._judged[Ingress.__name__].get(ingress.name, ingress.namespace)
+            said = (ingress.key_text, str(error))
+            if obj is not None and self._reporter is not None and said not in self._told:
+                self._told.add(said)
+                self._reporter.found(
+                    obj, Finding("Ingress", ingress.namespace, ingress.name, "spec", *NO_ADDRESS, str(error))
+                )
+        asyncio.get_running_loop().call_later(BIND_AGAIN_S, self._bind_again, subscription)
+
+    def _bind_again(self, subscription: Subscription) -> None:
+        if subscription in self._subscriptions and subscription.state.retry():
+            self._behind = True
+            self._dirty.set()

@@ -35,7 +35,7 @@ class GatewayWorker:
         self.settings = settings
         self.tasks = Tasks("gateway")
         self.reporter = Reporter(client, clock)
-        self.source = ConfigSource(client, Tables, reporter=self.reporter)
+        self.source = ConfigSource(client, Tables, reporter=self.reporter, certificates=True)
         people = settings.plan.people
         self.proxy = ProxyServer(
             identity=Identity(name=NAME, workload=WORKLOAD),
@@ -77,8 +77,8 @@ class GatewayWorker:
         self.reporter.start(self.tasks)
         self._recorder.start(self.tasks)
         self.source.start(self.tasks)
-        port = self.settings.gateway_port
-        self._subscription = await self.source.subscribe_gateway(self.settings.plan.people, port, self.proxy)
+        people, port, tls_port = self.settings.plan.people, self.settings.gateway_port, self.settings.gateway_tls_port
+        self._subscription = await self.source.subscribe_gateway(people, port, self.proxy, tls_port)
         self.kube_proxy.start()
 
     def _describe(self) -> Mapping[str, Any]:

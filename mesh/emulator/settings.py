@@ -29,6 +29,8 @@ class Settings:
     """Where objects, volumes and logs live."""
 
     gateway_port: int = Plan.gateway_port
+    gateway_tls_port: int = Plan.gateway_tls_port
+    """Where Ingresses with certificates are served by TLS; bound only while there are any."""
     api_port: int = Plan.api_port
     dns_port: int = Plan.dns_port
     """The addresses for people; only these can collide with other programs."""
@@ -115,7 +117,12 @@ class Settings:
 
     @property
     def _ports(self) -> tuple[tuple[str, int], ...]:
-        return ("--gateway-port", self.gateway_port), ("--api-port", self.api_port), ("--dns-port", self.dns_port)
+        return (
+            ("--gateway-port", self.gateway_port),
+            ("--api-port", self.api_port),
+            ("--dns-port", self.dns_port),
+            ("--gateway-tls-port", self.gateway_tls_port),
+        )
 
     @property
     def api_url(self) -> str:

@@ -6,6 +6,7 @@ nothing here executes. None of it stops a configuration from being used.
 
 from collections.abc import Iterator, Mapping
 
+from mesh.api.ingress_classes import CLASSES
 from mesh.translate import findings as code
 from mesh.translate import session
 from mesh.translate.destination import DestinationView
@@ -13,7 +14,8 @@ from mesh.translate.findings import Finding
 from mesh.translate.ingress import host_rules
 from mesh.translate.routerule import route_match
 from mesh.translate.snapshot import Snapshot
-from mesh.translate.views import IngressView, RuleView, ServiceView
+from mesh.translate.views import REDIRECTS, TLS_TYPE, IngressView, RuleView, ServiceView
+from mesh.translate.ways_in import served
 
 
 def analyze(snapshot: Snapshot) -> tuple[Finding, ...]:
@@ -130,9 +132,17 @@ def _destinations(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _ingresses(snapshot: Snapshot) -> Iterator[Finding]:
+    ours = served(snapshot)
+    known = {ingress.key_text for ingress in ours}
+    for ingress in ours:
+        yield from _ingress(snapshot, ingress)
     for ingress in snapshot.ingresses:
-        yield from _ingress(ingress)
-    for rules in host_rules(snapshot):
+        if ingress.key_text not in known:
+            message = f"nobody here serves the class {ingress.class_name}; use one of {', '.join(sorted(CLASSES))}"
+            yield Finding(
+                "Ingress", ingress.namespace, ingress.name, "spec.ingressClassName", *code.NOT_EXECUTED, message
+            )
+    for rules in host_rules(snapshot, ours):
         for rule in (*rules.paths, *rules.defaults):
             backing = rule.backing
             at = f"{rule.field}.service"
@@ -148,19 +158,39 @@ def _ingresses(snapshot: Snapshot) -> Iterator[Finding]:
                 )
 
 
-def _ingress(ingress: IngressView) -> Iterator[Finding]:
+def _tls(snapshot: Snapshot, ingress: IngressView) -> Iterator[Finding]:
+    """Certificates that are not there, or shown to nobody."""
+
+    def finding(place: int, kind: tuple[str, str], message: str) -> Finding:
+        return Finding("Ingress", ingress.namespace, ingress.name, f"spec.tls[{place}].secretName", *kind, message)
+
+    for place, entry in enumerate(ingress.spec.tls or ()):
+        hosts = ", ".join(entry.hosts or ("any host",))
+        if not entry.secret_name:
+            yield finding(place, code.NOT_FOUND, f"names no secret, so {hosts} has no TLS; plain HTTP goes on")
+        elif (ingress.namespace, entry.secret_name) not in snapshot.secrets:
+            message = (
+                f"no secret {ingress.namespace}/{entry.secret_name} of type {TLS_TYPE} with a usable certificate, so "
+                f"TLS for {hosts} is refused; plain HTTP and other certificates go on"
+            )
+            yield finding(place, code.NOT_FOUND, message)
+    if ingress.redirects and not ingress.spec.tls:
+        field, message = "metadata.annotations[ssl-redirect]", "there is no spec.tls to send requests to"
+        yield Finding("Ingress", ingress.namespace, ingress.name, field, *code.NOT_EXECUTED, message)
+
+
+def _ingress(snapshot: Snapshot, ingress: IngressView) -> Iterator[Finding]:
     def finding(field: str, message: str) -> Finding:
         return Finding("Ingress", ingress.namespace, ingress.name, field, *code.NOT_EXECUTED, message)
 
-    if ingress.spec.tls:
-        yield finding("spec.tls", "the gateway speaks plain HTTP only; the hosts are served without TLS")
+    yield from _tls(snapshot, ingress)
     for key, wrong in session.complaints(ingress.annotations):
         yield finding(f"metadata.annotations[{key}]", wrong)
     for key in ingress.annotations:
-        if not session.known(key):
+        if not session.known(key) and key not in REDIRECTS:
             yield finding(
                 f"metadata.annotations[{key}]",
-                "annotations of the nginx controller other than those about sessions do nothing here",
+                "does nothing here: only nginx annotations about sessions and ssl-redirect are executed",
             )
     backends = [("spec.defaultBackend", ingress.spec.default_backend)]
     for index, rule in enumerate(ingress.spec.rules or ()):

@@ -21,6 +21,9 @@ NOT_EXECUTED = ("MESH002", "Warning")
 PORT_MISMATCH = ("MESH003", "Warning")
 """Traffic sent to a service that lacks the port."""
 
+NO_ADDRESS = ("MESH004", "Warning")
+"""An address of the gateway that cannot be bound."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:

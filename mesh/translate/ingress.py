@@ -6,7 +6,7 @@ the rule; the service's default route, narrowed in the same way, ends them.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from mesh.translate.session import keep
 from mesh.translate.snapshot import Snapshot
 from mesh.translate.targets import Target
 from mesh.translate.views import IngressView, PortView, ServiceView
+from mesh.translate.ways_in import HTTPS_PORT, WayIn, certificates_of, for_people, secured
 
 EXACT, ELEMENTS, PREFIX = "exact", "elements", "prefix"
 
@@ -102,10 +103,13 @@ def path_match(path: HttpIngressPath) -> PathMatch:
     return PathMatch(PREFIX, text or "/")
 
 
-def host_rules(snapshot: Snapshot) -> list[HostRules]:
-    """Everything the Ingresses say, by host; `*` for rules without one. Hosts ascending, `*` last."""
+def host_rules(snapshot: Snapshot, ingresses: Iterable[IngressView] | None = None) -> list[HostRules]:
+    """Everything some Ingresses say (oldest first; None: those for people), by host; `*` for rules without one.
+
+    Hosts ascending, `*` last.
+    """
     found: dict[str, HostRules] = {}
-    for ingress in snapshot.ingresses:
+    for ingress in for_people(snapshot) if ingresses is None else ingresses:
         default = ingress.spec.default_backend
         mentioned = {"*"}
         for index, rule in enumerate(ingress.spec.rules or ()):
@@ -143,10 +147,14 @@ def _port(service: ServiceView | None, wanted: ServiceBackendPort) -> PortView |
     return service.port(wanted.number or 0)
 
 
-def routes(snapshot: Snapshot, rules: HostRules) -> Iterator[Route]:
-    """The routes of one host. A backend that does not exist answers 503."""
+def routes(snapshot: Snapshot, rules: HostRules, way: WayIn | None = None) -> Iterator[Route]:
+    """The routes of one host. A backend that does not exist answers 503. way: where they stand; None: for people."""
+    known = certificates_of(snapshot, way.ingresses) if way is not None and way.https_port else ()
     for rule in rules.ordered():
         backing = rule.backing
+        if known and way is not None and rule.ingress.redirects and secured(rule.ingress, rules.host, known):
+            yield _to_tls(rule, way.https_port or HTTPS_PORT)
+            continue
         if backing.service is None or backing.port is None:
             below = [default_route(Target(backing.host, backing.wanted.number or 0))]
         else:
@@ -154,6 +162,17 @@ def routes(snapshot: Snapshot, rules: HostRules) -> Iterator[Route]:
             below = service_routes(snapshot, backing.service, backing.port, None, rules=own)
         cookie = rule.ingress.session or (backing.service.session if backing.service else None)
         yield from keep(filter(None, (combine(route, rule.match) for route in below)), cookie, rule.match.path)
+
+
+def _to_tls(rule: PathRule, port: int) -> Route:
+    """Sends plain requests to the same URL by TLS; 308, so that a POST stays one."""
+    route = route_components_pb2.Route(name=f"{rule.ingress.key_text} to TLS")
+    _set_path(route.match, rule.match)
+    route.redirect.https_redirect = True
+    if port != HTTPS_PORT:
+        route.redirect.port_redirect = port
+    route.redirect.response_code = route_components_pb2.RedirectAction.PERMANENT_REDIRECT
+    return route
 
 
 def combine(route: Route, path: PathMatch) -> Route | None:

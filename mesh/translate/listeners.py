@@ -3,6 +3,7 @@
 The flags of the HTTP connection manager are Istio's. Rules of this era allow no upgrade, so none is switched on.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from envoy.config.core.v3 import base_pb2
@@ -66,6 +67,31 @@ def _filters(direction: int) -> list[Any]:
         return [router]
     session = hcm.HttpFilter(name=FILTER, typed_config=_any(stateful_session_pb2.StatefulSession()))
     return [session, router]
+
+
+def with_certificates(listener: Listener, certificates: Iterable[tuple[tuple[str, ...], bytes, bytes]]) -> None:
+    """Make a listener speak TLS. certificates: (names, chain, key); without names: for everybody else."""
+    # Few meshes use it, so nobody else pays for the types.
+    from envoy.extensions.filters.listener.tls_inspector.v3 import tls_inspector_pb2
+    from envoy.extensions.transport_sockets.tls.v3 import common_pb2, tls_pb2
+
+    plain = listener_components_pb2.FilterChain()
+    plain.CopyFrom(listener.filter_chains[0])
+    del listener.filter_chains[:]
+    listener.listener_filters.add(
+        name="envoy.filters.listener.tls_inspector", typed_config=_any(tls_inspector_pb2.TlsInspector())
+    )
+    for names, certificate, key in certificates:
+        chain = listener.filter_chains.add()
+        chain.CopyFrom(plain)
+        chain.filter_chain_match.server_names.extend(names)
+        pair = common_pb2.TlsCertificate(
+            certificate_chain=base_pb2.DataSource(inline_bytes=certificate),
+            private_key=base_pb2.DataSource(inline_bytes=key),
+        )
+        common = tls_pb2.CommonTlsContext(tls_certificates=[pair], alpn_protocols=["http/1.1"])
+        chain.transport_socket.name = "envoy.transport_sockets.tls"
+        chain.transport_socket.typed_config.CopyFrom(_any(tls_pb2.DownstreamTlsContext(common_tls_context=common)))
 
 
 def tcp_listener(name: str, address: str, port: int, cluster: str, *, direction: int = OUTBOUND) -> Listener:

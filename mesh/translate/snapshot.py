@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from mesh.api.config import Secret
 from mesh.api.core import Pod
 from mesh.api.destination import DestinationRule
 from mesh.api.meta import Object
-from mesh.api.services import EndpointSlice, Ingress, Service
+from mesh.api.services import EndpointSlice, Ingress, IngressClass, Service
 from mesh.api.traffic import RouteRule
 from mesh.translate.destination import Destinations, DestinationView, destination_view
 from mesh.translate.hosts import DOMAIN, service_host
@@ -23,11 +24,13 @@ from mesh.translate.views import (
     IngressView,
     PodView,
     RuleView,
+    SecretView,
     ServiceView,
     SliceView,
     ingress_view,
     pod_view,
     rule_view,
+    secret_view,
     service_view,
     slice_view,
 )
@@ -57,6 +60,10 @@ class Snapshot:
     """By address."""
     membership: Membership
     destinations: Destinations
+    classes: Mapping[str, str]
+    """The controller of each IngressClass."""
+    secrets: Mapping[Key, SecretView]
+    """The certificates that the process has been told of."""
 
     def routes_like(self, other: "Snapshot") -> bool:
         """Whether routes and clusters are the same as in the other snapshot: only addresses or pods changed."""
@@ -66,6 +73,8 @@ class Snapshot:
             and self.ingresses is other.ingresses
             and self.hostnames is other.hostnames
             and self.destinations is other.destinations
+            and self.classes is other.classes
+            and self.secrets is other.secrets
         )
 
     def service(self, name: str, namespace: str) -> ServiceView | None:
@@ -119,6 +128,8 @@ class World:
         self._destinations: dict[Key, DestinationView] = {}
         self._indexed_destinations: Destinations | None = Destinations()
         self._hostnames: dict[str, tuple[str, ...]] = {}
+        self._classes: dict[str, str] = {}
+        self._secrets: dict[Key, SecretView] = {}
         self._snapshot: Snapshot | None = None
 
     def put(self, obj: Object) -> bool:
@@ -135,6 +146,10 @@ class World:
             return self._set_ingress(obj.key, ingress_view(obj))
         if isinstance(obj, DestinationRule):
             return self._set_destination(obj.key, destination_view(obj, self.domain))
+        if isinstance(obj, IngressClass):
+            return self._set_class(obj.name, obj.spec.controller or "")
+        if isinstance(obj, Secret):
+            return self._set_secret(obj.key, secret_view(obj))
         return False
 
     def remove(self, obj: Object) -> bool:
@@ -151,6 +166,10 @@ class World:
             return self._set_ingress(obj.key, None)
         if isinstance(obj, DestinationRule):
             return self._set_destination(obj.key, None)
+        if isinstance(obj, IngressClass):
+            return self._set_class(obj.name, None)
+        if isinstance(obj, Secret):
+            return self._set_secret(obj.key, None)
         return False
 
     def snapshot(self) -> Snapshot:
@@ -178,6 +197,8 @@ class World:
                 pods=dict(self._by_ip),
                 membership=self._membership,
                 destinations=self._indexed_destinations,
+                classes=self._classes,
+                secrets=self._secrets,
             )
         return self._snapshot
 
@@ -198,7 +219,7 @@ class World:
             }
         return self._sorted_rules
 
-    def _changed(self, index: dict[Key, V], key: Key, view: V | None) -> bool:
+    def _changed(self, index: dict[K, V], key: K, view: V | None) -> bool:
         if index.get(key) == view:
             return False
         if view is None:
@@ -230,6 +251,20 @@ class World:
         changed = self._changed(self._destinations, key, view)
         if changed:
             self._indexed_destinations = None
+        return changed
+
+    def _set_class(self, name: str, controller: str | None) -> bool:
+        others = dict(self._classes)
+        changed = self._changed(others, name, controller)
+        if changed:
+            self._classes = others
+        return changed
+
+    def _set_secret(self, key: Key, view: SecretView | None) -> bool:
+        others = dict(self._secrets)
+        changed = self._changed(others, key, view)
+        if changed:
+            self._secrets = others
         return changed
 
     def _put_pod(self, pod: Pod) -> bool:

@@ -4,10 +4,14 @@ Each view is the small, comparable part of an API object: a change that leaves t
 annotation, a resourceVersion) changes no configuration.
 """
 
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mesh.api.config import Secret
 from mesh.api.core import Pod
+from mesh.api.ingress_classes import class_of
+from mesh.api.load_balancers import is_nlb_ingress
 from mesh.api.meta import Object
 from mesh.api.services import EndpointSlice, Ingress, IngressSpec, Service, ServicePort
 from mesh.api.traffic import IstioService, RouteRule, RouteRuleSpec
@@ -15,6 +19,10 @@ from mesh.translate import session
 from mesh.translate.hosts import resolve, service_host
 from mesh.translate.session import SessionCookie
 
+TLS_TYPE = "kubernetes.io/tls"
+"""The type of Secrets that hold a certificate."""
+REDIRECTS = (f"{session.NGINX}ssl-redirect", f"{session.NGINX}force-ssl-redirect")
+"""Annotations that send plain requests to TLS."""
 _HTTP_PREFIXES = ("http", "http2", "grpc")
 _HTTP_PROTOCOLS = ("http", "http2", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws")
 
@@ -135,11 +143,31 @@ class IngressView:
     """Those of the nginx controller."""
     session: SessionCookie | None = None
     """The cookie that keeps clients with a pod; None: nobody asks for it."""
+    class_name: str = ""
+    """Empty: of no class."""
+    addresses: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """(address, ports) of its own load balancer, where something answers."""
+    redirects: bool = False
+    """Whether plain requests are sent to TLS."""
 
     @property
     def order(self) -> tuple[str, str, str]:
         """Oldest first, then by name."""
         return (self.created, self.namespace, self.name)
+
+    @property
+    def key_text(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretView:
+    """A certificate chain and its key, both PEM."""
+
+    namespace: str
+    name: str
+    chain: bytes = field(repr=False)
+    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +279,28 @@ def ingress_view(ingress: Ingress) -> IngressView:
         spec=ingress.spec,
         annotations=annotations,
         session=session.of_annotations(annotations),
+        class_name=class_of(ingress),
+        addresses=_addresses(ingress) if is_nlb_ingress(ingress) else (),
+        redirects=any(annotations.get(name) == "true" for name in REDIRECTS),
     )
+
+
+def _addresses(ingress: Ingress) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    entries = ingress.status.load_balancer.ingress or ()
+    found = ((entry.ip, tuple(port.port for port in entry.ports or () if not port.error)) for entry in entries)
+    return tuple((ip, ports) for ip, ports in found if ip and ports)
+
+
+def secret_view(secret: Secret) -> SecretView | None:
+    """The certificate in a Secret of the type for it; None: there is none."""
+    data = secret.data or {}
+    if secret.type != TLS_TYPE or not (data.get("tls.crt") and data.get("tls.key")):
+        return None
+    try:
+        chain, key = (b64decode(data[name], validate=True) for name in ("tls.crt", "tls.key"))
+    except ValueError:
+        return None
+    return SecretView(namespace=secret.namespace, name=secret.name, chain=chain, key=key)
 
 
 def slice_view(slice_: EndpointSlice) -> SliceView:

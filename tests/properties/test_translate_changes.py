@@ -15,6 +15,7 @@ from mesh.translate.memo import Memo
 from mesh.translate.resources import Resources, wire
 from mesh.translate.sidecar import sidecar
 from mesh.translate.snapshot import Snapshot, World
+from mesh.translate.ways_in import WayIn, ways_in
 
 NAMES = ("a", "b")
 ADDRESSES = ("127.244.0.1", "127.244.0.2", "127.244.0.3")
@@ -167,7 +168,7 @@ def test_tables_follow_every_change(changes: list[tuple[Object, str]]) -> None:
         followed.refresh()
         for view in followed.snapshot.pods.values():
             followed.outbound_table(followed.caller(view))
-        followed.gateway_table()
+        followed.gateway_table(_way(followed))
         followed.sweep()
     fresh = Configuration()
     for obj in left.values():
@@ -179,7 +180,7 @@ def test_tables_follow_every_change(changes: list[tuple[Object, str]]) -> None:
         assert _shape(followed.outbound_table(followed.caller(view))) == _shape(
             fresh.outbound_table(fresh.caller(view))
         )
-    assert _shape(followed.gateway_table()) == _shape(fresh.gateway_table())
+    assert _shape(followed.gateway_table(_way(followed))) == _shape(fresh.gateway_table(_way(fresh)))
 
 
 def _shape(table: Any) -> list[Any]:
@@ -187,3 +188,7 @@ def _shape(table: Any) -> list[Any]:
         (host.name, host.domains, [(route.name, route.cluster, len(route.mirrors)) for route in host.routes])
         for host in table.virtual_hosts
     ]
+
+
+def _way(configuration: Configuration) -> WayIn:
+    return ways_in(configuration.snapshot, "127.0.0.1", 8080)[0]

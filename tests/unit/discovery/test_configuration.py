@@ -5,6 +5,7 @@ import pytest
 
 from mesh.discovery.configuration import Configuration
 from mesh.routing.errors import Refused
+from mesh.translate.ways_in import ways_in
 
 Parse = Callable[[str], list[Any]]
 ALL = b"outbound|80||a.default.svc.cluster.local"
@@ -39,13 +40,14 @@ def test_a_refresh_without_a_change_changes_nothing(parse: Parse) -> None:
 def test_endpoints_change_alone(parse: Parse) -> None:
     configuration = filled(parse, SERVICE, SLICE, POD)
     clusters, pod = configuration.clusters, configuration.pod(parse(POD)[0])
-    table, gateway = configuration.outbound_table(configuration.caller(pod)), configuration.gateway_table()
+    (way,) = ways_in(configuration.snapshot, "127.0.0.1", 8080)
+    table, gateway = configuration.outbound_table(configuration.caller(pod)), configuration.gateway_table(way)
     configuration.put(parse(SLICE.replace("ready: true", "ready: false"))[0])
     assert configuration.refresh()
     assert configuration.endpoints[ALL] == ()
     assert configuration.clusters is clusters
     assert configuration.outbound_table(configuration.caller(pod)) is table
-    assert configuration.gateway_table() is gateway
+    assert configuration.gateway_table(way) is gateway
 
 
 def test_a_refused_object_leaves_its_good_version_in_force(parse: Parse) -> None:

@@ -111,12 +111,32 @@ CASES = [
         id="ingress-without-its-port",
     ),
     pytest.param(
-        ingress("{tls: [{hosts: [a]}]}", "{nginx.ingress.kubernetes.io/rewrite-target: /, a: b}"),
+        ingress(
+            "{}", "{nginx.ingress.kubernetes.io/rewrite-target: /, nginx.ingress.kubernetes.io/affinity: ip, a: b}"
+        ),
         [
-            ("MESH002", "i", "metadata.annotations[nginx.ingress.kubernetes.io/rewrite-target]", "do nothing"),
-            ("MESH002", "i", "spec.tls", "plain HTTP"),
+            ("MESH002", "i", "metadata.annotations[nginx.ingress.kubernetes.io/affinity]", "is cookie"),
+            ("MESH002", "i", "metadata.annotations[nginx.ingress.kubernetes.io/rewrite-target]", "does nothing"),
         ],
-        id="ingress-fields-that-do-nothing",
+        id="annotations-that-do-nothing",
+    ),
+    pytest.param(
+        ingress("{tls: [{hosts: [a], secretName: s}, {}]}"),
+        [
+            ("IST0101", "i", "spec.tls[0].secretName", "no secret default/s of type kubernetes.io/tls"),
+            ("IST0101", "i", "spec.tls[1].secretName", "names no secret, so any host"),
+        ],
+        id="no-certificate",
+    ),
+    pytest.param(
+        ingress("{}", "{nginx.ingress.kubernetes.io/ssl-redirect: 'true'}"),
+        [("MESH002", "i", "metadata.annotations[ssl-redirect]", "no spec.tls")],
+        id="a-redirect-to-nowhere",
+    ),
+    pytest.param(
+        ingress("{ingressClassName: alb}"),
+        [("MESH002", "i", "spec.ingressClassName", "nobody here serves the class alb")],
+        id="a-class-of-nobody",
     ),
     pytest.param(
         ingress("{defaultBackend: {resource: {kind: Bucket, name: b}}}"),

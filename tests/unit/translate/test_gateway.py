@@ -103,10 +103,28 @@ def test_default_backend(ask: Callable[[str], Any]) -> None:
     assert found.cluster("anybody/") == CART
 
 
-@pytest.mark.parametrize("class_name", ["istio", "nginx", "mesh", "nlb", "unheard-of"])
-def test_every_class_is_served(ask: Callable[[str], Any], class_name: str) -> None:
-    text = ingress(rules(path("/")).replace("{rules", f"{{ingressClassName: {class_name}, rules"))
-    assert ask(text).cluster("a.example/") == SHOP
+OWN = "kind: IngressClass\nmetadata: {{name: own}}\nspec: {{controller: {controller}}}\n---\n"
+CLASSES = [
+    pytest.param("istio", "", True, id="istio"),
+    pytest.param("nginx", "", True, id="nginx"),
+    pytest.param("mesh", "", True, id="mesh"),
+    pytest.param("nlb", "", False, id="a load balancer's, at its own address"),
+    pytest.param("unheard-of", "", False, id="nobody's"),
+    pytest.param("own", "k8s.io/ingress-nginx", True, id="a class of a controller that we stand for"),
+    pytest.param("own", "example.com/other", False, id="somebody else's"),
+]
+
+
+@pytest.mark.parametrize(("class_name", "controller", "expected"), CLASSES)
+def test_classes(ask: Callable[[str], Any], class_name: str, controller: str, expected: bool) -> None:
+    text = OWN.format(controller=controller) if controller else ""
+    text += ingress(rules(path("/")).replace("{rules", f"{{ingressClassName: {class_name}, rules"))
+    assert (ask(text).cluster("a.example/") == SHOP) is expected
+
+
+def test_the_old_annotation_names_a_class(ask: Callable[[str], Any]) -> None:
+    text = ingress(rules(path("/"))).replace("{name: i", "{name: i, annotations: {kubernetes.io/ingress.class: alb}")
+    assert ask(text).cluster("a.example/") is None
 
 
 MISSING = [
