@@ -12,7 +12,7 @@ import pytest
 
 from mesh.api.core import Pod
 from mesh.api.storage import PersistentVolumeClaim
-from mesh.api.workloads import StatefulSet
+from mesh.api.workloads import DaemonSet, StatefulSet
 from mesh.client.http import HttpClient
 from mesh.client.kv import KvClient, KvError, Resolver
 from tests.scenarios.support import Mesh, Up
@@ -52,6 +52,15 @@ spec:
   volumeClaimTemplates:
     - metadata: {name: data}
       spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: web, image: httpd}]}
 """
 
 
@@ -175,6 +184,11 @@ class Play:
         await until(lambda: self._replaced(set(victims.values())), f"the pods of {lost} are back")
         return lost, set(victims)
 
+    async def daemons(self, count: int) -> bool:
+        """A daemon is ready on so many nodes, and no more are wanted."""
+        now = (await self.client.get(DaemonSet, "agent", "default")).status
+        return (now.desired_number_scheduled, now.number_ready) == (count, count)
+
     async def _replaced(self, uids: set[str | None]) -> bool:
         gone = not uids & {pod.metadata.uid for pod in await self.pods()}
         return gone and await self.settled(SHARDS)
@@ -211,6 +225,7 @@ async def test_names_and_data_come_back(up: Up) -> None:
         await until(lambda: play.settled(SHARDS), "started")
         assert order.story == ["+0", "+1", "+2", "+3", "+4"]
         claims = {c.name: c.spec.volume_name for c in (await client.list(PersistentVolumeClaim, "default")).items}
+        await until(lambda: play.daemons(3), "daemons on three nodes")
         async with load(mesh) as written:
             await asyncio.sleep(0.5)
             del order.story[:]
@@ -234,6 +249,7 @@ async def test_names_and_data_come_back(up: Up) -> None:
             before = len(written.values)
             await asyncio.sleep(0.5)
         assert order.wrong == []
+        await until(lambda: play.daemons(2), "daemons on two nodes")
         pods = await play.pods()
         assert sorted(pod.name for pod in pods) == [f"kv-{number}" for number in range(SHARDS)]
         assert lost not in {pod.spec.node_name for pod in pods}
