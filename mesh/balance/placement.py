@@ -111,15 +111,20 @@ class Measured:
 
 
 def measure(
-    algorithm: str, keys: Keys, before: Sequence[str], after: Sequence[str], points: int | None = None
+    algorithm: str,
+    keys: Keys,
+    before: Sequence[str],
+    after: Sequence[str],
+    points: int | None = None,
+    size: int = RING_SIZE,
 ) -> Measured:
     """Place keys on the nodes `before` and on those `after`.
 
-    points: of each node on the proxy's ring, whatever the number of nodes; None is Envoy's default, a ring of at
-    least 1024 points that the nodes share.
+    points: of each node on the proxy's ring, whatever the number of nodes.  size: without `points`, how many the nodes
+    share at least; Envoy's default is 1024.
     """
-    first = place(algorithm, keys, before, points)
-    second = place(algorithm, keys, after, points)
+    first = place(algorithm, keys, before, points, size)
+    second = place(algorithm, keys, after, points, size)
     same_name = {(i, after.index(name)) for i, name in enumerate(before) if name in after}
     moved = sum(pair not in same_name for pair in zip(first, second, strict=True))
     return Measured(
@@ -129,12 +134,14 @@ def measure(
         after=evenness(second, len(after)),
         moved_fraction=moved / len(keys),
         ideal_moved_fraction=least_moved(before, after),
-        expected_cv=expected_cv(algorithm, keys, len(before), points),
-        expected_moved_fraction=expected_moved(algorithm, keys, before, after, points),
+        expected_cv=expected_cv(algorithm, keys, len(before), points, size),
+        expected_moved_fraction=expected_moved(algorithm, keys, before, after, points, size),
     )
 
 
-def place(algorithm: str, keys: Keys, nodes: Sequence[str], points: int | None = None) -> Sequence[int]:
+def place(
+    algorithm: str, keys: Keys, nodes: Sequence[str], points: int | None = None, size: int = RING_SIZE
+) -> Sequence[int]:
     """The number of the node of each key."""
     n = len(nodes)
     match algorithm:
@@ -146,9 +153,9 @@ def place(algorithm: str, keys: Keys, nodes: Sequence[str], points: int | None =
             circle, owner_of = _hashring(nodes)
             return [owner_of[bisect(circle, position) % len(circle)] for position in keys.circle]
         case "ring_hash":
-            ring = _proxy_ring(nodes, points)
-            owners, size = ring.owners, len(ring.hashes)
-            return [owners[bisect_left(ring.hashes, value) % size] for value in keys.hashes]
+            ring = _proxy_ring(nodes, points, size)
+            owners, length = ring.owners, len(ring.hashes)
+            return [owners[bisect_left(ring.hashes, value) % length] for value in keys.hashes]
         case "maglev":
             table = maglev_table(nodes)
             return [table[value % TABLE_SIZE] for value in keys.hashes]
@@ -176,9 +183,9 @@ def spread(algorithm: str, keys: Keys, nodes: Sequence[str], points: int | None 
     return Evenness(tuple(counts))
 
 
-def _proxy_ring(nodes: Sequence[str], points: int | None) -> Points:
+def _proxy_ring(nodes: Sequence[str], points: int | None, size: int = RING_SIZE) -> Points:
     n = len(nodes)
-    return ring_points(_names(nodes), (1 / n,) * n, _ring_size(n, points), RING_LIMIT, "XX_HASH")
+    return ring_points(_names(nodes), (1 / n,) * n, _ring_size(n, points, size), RING_LIMIT, "XX_HASH")
 
 
 def _hashring(nodes: Sequence[str]) -> tuple[list[int], list[int]]:
@@ -210,12 +217,12 @@ def _names(nodes: Sequence[str]) -> tuple[bytes, ...]:
     return tuple(name.encode() for name in nodes)
 
 
-def _ring_size(nodes: int, points: int | None) -> int:
-    return RING_SIZE if points is None else points * nodes
+def _ring_size(nodes: int, points: int | None, size: int) -> int:
+    return size if points is None else points * nodes
 
 
-def _points_each(algorithm: str, nodes: int, points: int | None) -> int:
-    return HASHRING_POINTS if algorithm == "hashring" else ceil(_ring_size(nodes, points) / nodes)
+def _points_each(algorithm: str, nodes: int, points: int | None, size: int) -> int:
+    return HASHRING_POINTS if algorithm == "hashring" else ceil(_ring_size(nodes, points, size) / nodes)
 
 
 def evenness(placed: Iterable[int], nodes: int) -> Evenness:
@@ -231,18 +238,23 @@ def least_moved(before: Sequence[str], after: Sequence[str]) -> float:
     return sum(max(0.0, 1 / len(after) - (old if name in known else 0.0)) for name in after)
 
 
-def expected_cv(algorithm: str, keys: Keys, nodes: int, points: int | None = None) -> float:
+def expected_cv(algorithm: str, keys: Keys, nodes: int, points: int | None = None, size: int = RING_SIZE) -> float:
     """The evenness that theory expects."""
     chance = (nodes - 1) / len(keys)
     if algorithm == "modulo" and keys.stride is not None:
         return sqrt(gcd(keys.stride, nodes) - 1)
     if algorithm in ("ring_hash", "hashring"):
-        return sqrt(chance + (nodes - 1) / (nodes * _points_each(algorithm, nodes, points) + 1))
+        return sqrt(chance + (nodes - 1) / (nodes * _points_each(algorithm, nodes, points, size) + 1))
     return sqrt(chance)
 
 
 def expected_moved(
-    algorithm: str, keys: Keys, before: Sequence[str], after: Sequence[str], points: int | None = None
+    algorithm: str,
+    keys: Keys,
+    before: Sequence[str],
+    after: Sequence[str],
+    points: int | None = None,
+    size: int = RING_SIZE,
 ) -> float:
     """The share of keys that theory expects to move when nodes are added at the end, or taken away there."""
     few, many = sorted((len(before), len(after)))
@@ -255,7 +267,7 @@ def expected_moved(
         return sum(one != other for one, other in pairs) / TABLE_SIZE
     if algorithm in ("ring_hash", "hashring"):
         # A key looks at its next point of both rings together: it moves if that one is new, and mostly if it vanishes.
-        wide, narrow = _points_each(algorithm, few, points), _points_each(algorithm, many, points)
+        wide, narrow = (_points_each(algorithm, nodes, points, size) for nodes in (few, many))
         new, vanishing = (many - few) * narrow, few * (wide - narrow)
         return (new + vanishing * (1 - 1 / many)) / (few * wide + new)
     return least_moved(before, after)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mesh.balance.placement import ALGORITHMS, Keys, Measured, measure
+from mesh.balance.placement import ALGORITHMS, RING_SIZE, Keys, Measured, measure
 from mesh.balance.primes import (
     NODE_COUNTS,
     PRIME_ALGORITHMS,
@@ -43,6 +43,9 @@ def shards(
         int | None,
         typer.Option(min=1, max=10_000, help="Points of each node for ring_hash (default: 1024 for all together)."),
     ] = None,
+    ring_size: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Points that all nodes share, for ring_hash.")
+    ] = None,
     primes: Annotated[
         bool, typer.Option("--primes", help="Is a prime number of nodes above ten spread more evenly? Try it.")
     ] = False,
@@ -55,18 +58,19 @@ def shards(
         check_plot(plot)
     families = [random_keys(keys, seed)]
     if primes:
-        if (nodes, to, ring_points) != (None, None, None):
-            raise UserError(
-                "--primes tries 8 to 24 nodes on Envoy's usual ring: leave out --nodes, --to, --ring-points"
-            )
+        if (nodes, to, ring_points, ring_size) != (None, None, None, None):
+            left_out = "--nodes, --to, --ring-points, --ring-size"
+            raise UserError(f"--primes tries 8 to 24 nodes on Envoy's usual ring: leave out {left_out}")
         families += [strided_keys(keys, each) for each in stride or STRIDES]
         show_primes(try_all(chosen(algorithm, PRIME_ALGORITHMS), families), keys, plot, form)
         return
+    if ring_points is not None and ring_size is not None:
+        raise UserError("--ring-points and --ring-size: a ring is measured by one of them")
     families += [strided_keys(keys, each) for each in stride or ()]
     few = 10 if nodes is None else nodes
     before, after = node_names(few), node_names(few + 1 if to is None else to)
     results = [
-        measure(name, family, before, after, ring_points)
+        measure(name, family, before, after, ring_points, RING_SIZE if ring_size is None else ring_size)
         for family in families
         for name in chosen(algorithm, ALGORITHMS)
     ]

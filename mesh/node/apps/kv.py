@@ -1,6 +1,7 @@
 """How does one shard of a key-value store behave? The built-in image `mesh/kv`.
 
-`PUT`, `GET`, `DELETE /keys/KEY` and `GET /keys`, over whatever port the pod declares. A shard knows nothing of the
+`PUT`, `GET`, `DELETE /keys/KEY` and `GET /keys`, over whatever port the pod declares; a PUT with `If-None-Match: *` is
+412 where the key is held already. A shard knows nothing of the
 other shards: it answers for the keys that it holds and for nothing else; placing keys is the client's work
 (`mesh.client.kv`). Values live in the pod's volume directory and an acknowledged write survives a crash: written
 beside, synced, renamed, and the directory synced, before the answer goes out.
@@ -78,8 +79,10 @@ class KeyFiles:
             return None
         return self._path(key).read_bytes()[_LENGTH_BYTES + len(key.encode()) :]
 
-    def put(self, key: str, value: bytes) -> bool:
-        """Store durably; True when the key is new."""
+    def put(self, key: str, value: bytes, only_new: bool = False) -> bool:
+        """Store durably; True when the key is new. only_new: leave a key that is held as it is."""
+        if only_new and key in self._keys:
+            return False
         path, name = self._path(key), key.encode()
         draft = path.with_suffix(_DRAFT)
         with draft.open("wb") as file:
@@ -151,7 +154,10 @@ class _Shard:
     async def put(self, request: web.Request, key: str) -> web.Response:
         self._writable()
         value = await request.read()
-        new = await self._do(lambda: self._files.put(key, value))
+        only_new = request.headers.get("if-none-match", "").strip() == "*"
+        new = await self._do(lambda: self._files.put(key, value, only_new))
+        if only_new and not new:
+            raise web.HTTPPreconditionFailed(text=f"{self._pod} holds key {key!r} already\n", headers=self._headers)
         return web.Response(status=201 if new else 204, headers=self._headers)
 
     async def delete(self, request: web.Request, key: str) -> web.Response:

@@ -47,6 +47,13 @@ async def test_a_key_lives_from_put_to_delete(shard: TestClient) -> None:
     assert (await shard.delete("/keys/a")).status == 404
 
 
+async def test_a_key_that_is_held_stays_for_who_asks_for_that(shard: TestClient) -> None:
+    careful = {"if-none-match": "*"}
+    assert (await shard.put("/keys/a", data=b"one", headers=careful)).status == 201
+    assert (await shard.put("/keys/a", data=b"two", headers=careful)).status == 412
+    assert await (await shard.get("/keys/a")).read() == b"one"
+
+
 async def test_keys_are_listed_in_order(shard: TestClient) -> None:
     for key in ("b", "a"):
         await shard.put(f"/keys/{key}", data=b"")
