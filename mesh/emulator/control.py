@@ -16,8 +16,6 @@ from typing import Any, TextIO
 
 import orjson
 
-from mesh.api.core import Namespace
-from mesh.api.services import EndpointSlice, Ingress, Service
 from mesh.api.storage_names import DEFAULT_CLASS, DIRECTORY, OBJECTS, PROVISIONER, SHARED
 from mesh.apiserver import service_discovery
 from mesh.apiserver.local import LocalClient
@@ -26,11 +24,8 @@ from mesh.apiserver.server import ApiServer
 from mesh.client.informer import Informers
 from mesh.controllers.manager import Manager
 from mesh.controllers.settings import Settings as ControllerSettings
-from mesh.dns.feed import Feed
-from mesh.dns.forward import Forwarder
-from mesh.dns.server import DnsServer
-from mesh.dns.upstream import server_address
 from mesh.emulator.gateway import GatewayWorker
+from mesh.emulator.names import Names
 from mesh.emulator.processes import Child, ChildFailed
 from mesh.emulator.request_totals import request_totals
 from mesh.emulator.settings import Settings
@@ -74,7 +69,7 @@ class ControlPlane:
         if node_alive is not None:
             chosen = replace(chosen, node_alive=node_alive)
         self.manager = Manager(self.client, self.clock, chosen)
-        self._dns: list[DnsServer] = []
+        self._names: Names | None = None
 
     async def start(self) -> None:
         """Bring everything up. Raises BindError; what was started is closed again."""
@@ -84,35 +79,18 @@ class ControlPlane:
             )
             self.registry.bootstrap(storage_classes())
             await self.api.start()
-            await self._start_dns()
+            self._names = Names(self.settings, Informers(self.client, self.tasks), self.manager.recorder)
+            await self._names.start()
             self.manager.start(self.tasks)
         except BaseException:
             await self.close()
             raise
 
-    async def _start_dns(self) -> None:
-        """DNS for people at its own port, and for programs in the mesh at the cluster's address."""
-        informers = Informers(self.client, self.tasks)
-        plan, port = self.settings.plan, self.settings.dns_port
-        feed = Feed(
-            informers.of(Service),
-            informers.of(EndpointSlice),
-            informers.of(Namespace),
-            informers.of(Ingress),
-            dns_address=plan.dns_service,
-        )
-        elsewhere = self.settings.dns_forward
-        forward = Forwarder(*server_address(elsewhere)) if elsewhere else None
-        for address in (plan.people, plan.dns_service):
-            server = DnsServer(feed, address, port, forward, well_known=address == plan.dns_service)
-            await server.start()
-            self._dns.append(server)
-
     async def close(self) -> None:
         """Stop in the opposite order. Safe to call twice."""
         await self.manager.close()
-        for server in self._dns:
-            await server.close()
+        if self._names is not None:
+            await self._names.close()
         await self.tasks.close()
         await self.api.close()
         self.store.close()
