@@ -59,9 +59,9 @@ class ExternalNames:
 
     def _inside(self, name: str) -> ServiceKey | None:
         """The service that a name means, there or not; None for names outside the mesh."""
-        labels = name.removesuffix(f".svc.{self._zone}").split(".")
-        if not name.endswith(f".{self._zone}"):
+        if not f".{name}".endswith(f".{self._zone}"):
             return None
+        labels = name.removesuffix(f".svc.{self._zone}").split(".")
         return (labels[-1], labels[-2]) if len(labels) >= 2 else ("", name)
 
 
