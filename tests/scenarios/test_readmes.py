@@ -40,9 +40,11 @@ def test_commands(readme: Path, tmp_path: Path) -> None:
     typed = [line for line in rest if line != "mesh down"]
     assert len(rest) == len(typed) + 1, "and ends by stopping it"
     find = 'PEOPLE=$(mesh status -o json | python3 -c \'import json, sys; print(json.load(sys.stdin)["dns"].split(":")[0])\')'
-    script = [PRELUDE, first, find]
+    nodes = 'NODES=$(mesh get nodes -o json | python3 -c \'import json, sys; print(json.load(sys.stdin)["items"][0]["status"]["addresses"][0]["address"].rpartition(".")[0])\')'
+    script = [PRELUDE, first, find, nodes]
     for line in typed:
-        script += [f"echo {shlex.quote('$ ' + line)}", line.replace("127.0.0.1", "${PEOPLE}").replace("'http", "http")]
+        here = line.replace("127.0.0.1", "${PEOPLE}").replace("127.18.0.", "${NODES}.").replace("'http", "http")
+        script += [f"echo {shlex.quote('$ ' + line)}", here]
     environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     environment |= {"MESH_HOME": str(tmp_path), "NO_COLOR": "1"}
     try:
@@ -88,6 +90,19 @@ def shown(name: str, out: str) -> None:
         case "recreate":
             assert answers == ["v1", "v2"]
             assert "\n503\n" in out
+        case "services":
+            counts = [set(re.findall(r"Version: (v\d)", part)) for part in out.split("\n$ ")]
+            layer_4 = [part for part, said in zip(out.split("\n$ "), counts, strict=True) if said == {"v1", "v2"}]
+            assert len(layer_4) >= 3, "at layer 4 both versions answer"
+            assert re.findall(r'"source":"(127\.18|127\.0\.0\.7)', out.replace("127.48", "127.18")) == [
+                "127.18",
+                "127.0.0.7",
+            ]
+            assert re.findall(r"^ +20 Host", out, flags=re.M), "a client keeps its pod"
+            assert len(re.findall(r": nobody answers$", out, flags=re.M)) == 2, "one of each, before cross-zone is on"
+            assert re.findall(r"^ +(\d+) Version: v1", out, flags=re.M)[-1] == "20", "rules apply at layer 7"
+            assert "cross-zone load balancing is off" in out
+            assert "leads nowhere\n" in out
         case "httpd-lab":
             assert out.count("successfully rolled out") == 5
             assert re.findall(r"^(\d) +\S.*$", out.rpartition("REVISION")[2], flags=re.M) == ["2", "3", "4"]
