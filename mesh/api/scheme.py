@@ -33,6 +33,7 @@ class Kind:
     field selectors may ask for, besides metadata.name and metadata.namespace.  custom: not built into Kubernetes, so
     that clients send it merge patches and servers take no strategic ones.  executed: something here acts on it.
     columns: (name, type, path, priority) of what `kubectl get` prints, for a defined kind that says so.
+    shows_deleted: a delete answers with the object that went instead of with a Status.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Kind:
     executed: bool = True
     columns: tuple[tuple[str, str, str, int], ...] = ()
     own_singular: str = ""
+    shows_deleted: bool = False
 
     @property
     def api_version(self) -> str:
@@ -84,9 +86,9 @@ KINDS: tuple[Kind, ...] = (
     Kind(kind="Node", group="", version="v1", plural="nodes", model=Node, namespaced=False,
          short_names=("no",), has_generation=False, selectable=("spec.unschedulable",)),
     Kind(kind="Pod", group="", version="v1", plural="pods", model=Pod, short_names=("po",),
-         categories=("all",), has_generation=False, selectable=_POD_FIELDS),
+         categories=("all",), has_generation=False, selectable=_POD_FIELDS, shows_deleted=True),
     Kind(kind="Service", group="", version="v1", plural="services", model=Service, short_names=("svc",),
-         categories=("all",), has_generation=False, selectable=("spec.clusterIP", "spec.type")),
+         categories=("all",), has_generation=False, selectable=("spec.clusterIP", "spec.type"), shows_deleted=True),
     Kind(kind="Endpoints", group="", version="v1", plural="endpoints", model=Endpoints, short_names=("ep",),
          has_status=False, has_generation=False),
     Kind(kind="Event", group="", version="v1", plural="events", model=Event, short_names=("ev",),
@@ -96,16 +98,16 @@ KINDS: tuple[Kind, ...] = (
     Kind(kind="Secret", group="", version="v1", plural="secrets", model=Secret, has_status=False,
          has_generation=False, selectable=("type",)),
     Kind(kind="ServiceAccount", group="", version="v1", plural="serviceaccounts", model=ServiceAccount,
-         short_names=("sa",), has_status=False, has_generation=False),
+         short_names=("sa",), has_status=False, has_generation=False, shows_deleted=True),
     Kind(kind="ResourceQuota", group="", version="v1", plural="resourcequotas", model=ResourceQuota,
-         short_names=("quota",), has_generation=False, executed=False),
+         short_names=("quota",), has_generation=False, executed=False, shows_deleted=True),
     Kind(kind="PersistentVolumeClaim", group="", version="v1", plural="persistentvolumeclaims",
-         model=PersistentVolumeClaim, short_names=("pvc",), has_generation=False),
+         model=PersistentVolumeClaim, short_names=("pvc",), has_generation=False, shows_deleted=True),
     Kind(kind="PersistentVolume", group="", version="v1", plural="persistentvolumes", model=PersistentVolume,
-         namespaced=False, short_names=("pv",), has_generation=False),
+         namespaced=False, short_names=("pv",), has_generation=False, shows_deleted=True),
     Kind(kind="StorageClass", group="storage.k8s.io", version="v1", plural="storageclasses", model=StorageClass,
          namespaced=False, short_names=("sc",), has_status=False, has_generation=False,
-         other_versions=(("storage.k8s.io", "v1beta1"),)),
+         other_versions=(("storage.k8s.io", "v1beta1"),), shows_deleted=True),
     Kind(kind="Job", group="batch", version="v1", plural="jobs", model=Job, categories=("all",)),
     Kind(kind="Deployment", group="apps", version="v1", plural="deployments", model=Deployment,
          short_names=("deploy",), categories=("all",), has_scale=True, other_versions=_OLD_APPS),

@@ -60,7 +60,7 @@ class Resources:
         if request.method == "DELETE" and not target.subresource:
             options = await _delete_options(request, target)
             record, gone = self.registry.delete(target.kind, target.namespace, target.name, options)
-            if gone:
+            if gone and not target.kind.shows_deleted:
                 return _json_answer(status_success(target.kind, record))
             return self._answer(form, record)
         raise MethodNotAllowed(f"{request.method} is not supported on {target.kind.plural}/{target.subresource}")

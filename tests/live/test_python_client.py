@@ -189,3 +189,85 @@ def test_the_dynamic_client(shop: Any, tmp_path: Path) -> None:
     assert "py" in [entry.manager for entry in applied.metadata.managedFields]
     rules.delete(name="split", namespace="default")
     assert deployments.delete(name="web", namespace="shop").status == "Success"
+
+
+POD_SPEC = {"containers": [{"name": "c", "image": "httpd:2.4"}]}
+WORK = {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": POD_SPEC}}
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+KINDS = [
+    ("CoreV1Api", "namespaced_pod", {"spec": POD_SPEC}),
+    ("CoreV1Api", "namespaced_service", {"spec": {"selector": {"a": "b"}, "ports": [{"port": 80}]}}),
+    ("CoreV1Api", "namespaced_config_map", {"data": {"a": "b"}}),
+    ("CoreV1Api", "namespaced_secret", {"stringData": {"a": "b"}}),
+    ("CoreV1Api", "namespaced_service_account", {}),
+    ("CoreV1Api", "namespaced_resource_quota", {"spec": {"hard": {"pods": "3"}}}),
+    ("CoreV1Api", "namespaced_persistent_volume_claim", {"spec": CLAIM}),
+    ("CoreV1Api", "namespaced_endpoints", {"subsets": [{"addresses": [{"ip": "1.2.3.4"}], "ports": [{"port": 80}]}]}),
+    ("CoreV1Api", "persistent_volume", {"spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+                                                 "hostPath": {"path": "/d"}}}),
+    ("CoreV1Api", "node", {"spec": {}}),
+    ("AppsV1Api", "namespaced_deployment", {"spec": WORK}),
+    ("AppsV1Api", "namespaced_replica_set", {"spec": WORK}),
+    ("AppsV1Api", "namespaced_stateful_set", {"spec": {**WORK, "serviceName": "s"}}),
+    ("AppsV1Api", "namespaced_daemon_set", {"spec": WORK}),
+    ("AppsV1Api", "namespaced_controller_revision", {"revision": 1, "data": {"spec": {}}}),
+    ("BatchV1Api", "namespaced_job", {"spec": {"template": {"spec": {**POD_SPEC, "restartPolicy": "Never"}}}}),
+    ("StorageV1Api", "storage_class", {"provisioner": "example.com/disk"}),
+    ("NetworkingV1Api", "namespaced_ingress",
+     {"spec": {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}}),
+    ("NetworkingV1Api", "ingress_class", {"spec": {"controller": "example.com/front"}}),
+    ("PolicyV1Api", "namespaced_pod_disruption_budget", {"spec": {"minAvailable": 1}}),
+    ("AutoscalingV2Api", "namespaced_horizontal_pod_autoscaler",
+     {"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "x"}, "maxReplicas": 3}}),
+    ("CoordinationV1Api", "namespaced_lease", {"spec": {"holderIdentity": "me"}}),
+    ("DiscoveryV1Api", "namespaced_endpoint_slice",
+     {"addressType": "IPv4", "endpoints": [{"addresses": ["1.2.3.4"]}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("group", "what", "fields"), [pytest.param(*row, id=row[1]) for row in KINDS])
+def test_each_kind_is_created_read_watched_patched_listed_and_deleted(
+    api: Any, group: str, what: str, fields: dict[str, Any]
+) -> None:
+    calls = getattr(kubernetes.client, group)(api)
+    space = ("default",) if what.startswith("namespaced_") else ()
+
+    def call(verb: str, *arguments: Any, **options: Any) -> Any:
+        return getattr(calls, f"{verb}_{what}")(*arguments, **options)
+
+    made = call("create", *space, {"metadata": {"name": "x", "labels": {"own": "yes"}}, **fields})
+    assert made.metadata.uid
+    assert call("read", "x", *space).metadata.resource_version == made.metadata.resource_version
+    patched = call("patch", "x", *space, {"metadata": {"labels": {"tier": "one"}, "finalizers": None}})
+    assert patched.metadata.labels["tier"] == "one"
+    listed = getattr(calls, f"list_{what}")
+    (item,) = listed(*space, label_selector="own=yes,tier=one").items
+    assert item.metadata.name == "x"
+    seen: list[str] = []
+    watch, since = kubernetes.watch.Watch(), made.metadata.resource_version
+    for event in watch.stream(listed, *space, resource_version=since, label_selector="own=yes", timeout_seconds=10):
+        seen.append(event["type"])
+        if len(seen) == 1:
+            call("delete", "x", *space)
+        else:
+            watch.stop()
+    assert seen[:2] == ["MODIFIED", "DELETED"]
+    assert listed(*space, label_selector="own=yes").items == []
+
+
+def test_a_destination_rule_as_a_custom_object(api: Any) -> None:
+    custom = kubernetes.client.CustomObjectsApi(api)
+    for version in ("v1", "v1beta1", "v1alpha3"):
+        where = ("networking.istio.io", version, "default", "destinationrules")
+        body = {
+            "apiVersion": f"networking.istio.io/{version}", "kind": "DestinationRule", "metadata": {"name": "d"},
+            "spec": {"host": "web", "trafficPolicy": {"loadBalancer": {"simple": "RANDOM"}}},
+        }  # fmt: skip
+        assert custom.create_namespaced_custom_object(*where, body)["apiVersion"] == f"networking.istio.io/{version}"
+        custom.patch_namespaced_custom_object(*where, "d", {"spec": {"host": "other"}})
+        (found,) = custom.list_namespaced_custom_object(*where)["items"]
+        assert found["spec"]["host"] == "other"
+        custom.delete_namespaced_custom_object(*where, "d")
+    with pytest.raises(kubernetes.client.exceptions.ApiException) as refused:
+        custom.create_namespaced_custom_object(*where, {**body, "spec": {"host": "web", "subsets": []}})
+    assert refused.value.status == 422

@@ -176,7 +176,8 @@ async def test_delete_of_a_pod_on_a_node_answers_the_pod(http: aiohttp.ClientSes
     status, answer = await call(http, "DELETE", f"{PODS}/a", params={"gracePeriodSeconds": "5"})
     assert (status, answer["metadata"]["deletionGracePeriodSeconds"]) == (200, 5)
     status, answer = await call(http, "DELETE", f"{PODS}/a", {"gracePeriodSeconds": 0})
-    assert answer["status"] == "Success"
+    assert (answer["kind"], answer["metadata"]["name"]) == ("Pod", "a")
+    assert (await call(http, "GET", f"{PODS}/a"))[0] == 404
 
 
 @pytest.mark.parametrize(
