@@ -6,9 +6,8 @@ import pytest
 
 from mesh.api.core import Pod, PodTemplateSpec
 from mesh.api.workloads import StatefulSet
-from mesh.controllers.actions import Create, Delete
-from mesh.controllers.statefulset_plan import Observed, plan_stateful_set
-from mesh.controllers.statefulset_pods import ordinal_of
+from mesh.controllers.actions import Create, Delete, Patch
+from mesh.controllers.statefulset_plan import Observed, missing_service, most_unavailable, plan_stateful_set
 
 
 def stateful(replicas: int = 3, *, status: dict[str, Any] | None = None, **spec: Any) -> StatefulSet:
@@ -39,6 +38,11 @@ def steps(owner: StatefulSet, *pods: Pod, templates: dict[str, PodTemplateSpec] 
 
 
 PARALLEL = {"podManagementPolicy": "Parallel"}
+ON_DELETE = {"updateStrategy": {"type": "OnDelete"}}
+
+
+def at_once(limit: int | str, partition: int = 0) -> dict[str, Any]:
+    return {"updateStrategy": {"rollingUpdate": {"maxUnavailable": limit, "partition": partition}}}
 
 
 @pytest.mark.parametrize(
@@ -61,25 +65,35 @@ PARALLEL = {"podManagementPolicy": "Parallel"}
         pytest.param(stateful(2), [pod(0, revision="old"), pod(1)], ["-db-0"], id="update-goes-on"),
         pytest.param(stateful(1), [pod(0, phase="Failed", ready=False)], ["-db-0"], id="ended"),
         pytest.param(stateful(1, ordinals={"start": 5}), [], ["+db-5"], id="ordinals-start"),
+        pytest.param(stateful(0), [pod(0), pod(1, ready=False)], ["-db-1"], id="down-to-nothing"),
+        pytest.param(
+            stateful(0), [pod(0, ready=False), pod(1, ready=False)], [], id="an-unwell-pod-waits-for-those-below"
+        ),
+        pytest.param(stateful(0, **PARALLEL), [pod(0, ready=False), pod(1)], ["-db-1", "-db-0"], id="all-down"),
+        pytest.param(stateful(2), [pod(0, ready=False), pod(1, revision="old")], [], id="unwell-below-blocks"),
+        pytest.param(
+            stateful(2, **PARALLEL), [pod(0, ready=False), pod(1, revision="old")], ["-db-1"], id="parallel-updates-on"
+        ),
+        pytest.param(stateful(2, **ON_DELETE), [pod(0, revision="old"), pod(1)], [], id="on-delete"),
+        pytest.param(
+            stateful(3, **at_once(2)), [pod(i, revision="old") for i in range(3)], ["-db-2", "-db-1"], id="two-at-once"
+        ),
+        pytest.param(
+            stateful(3, **at_once("50%", partition=2)),
+            [pod(i, revision="old") for i in range(3)],
+            ["-db-2"],
+            id="half-of-them-above-the-partition",
+        ),
+        pytest.param(
+            stateful(3, **at_once(2), **PARALLEL),
+            [pod(0, revision="old"), pod(1, revision="old"), pod(2, ready=False)],
+            ["-db-1"],
+            id="one-is-away-already",
+        ),
     ],
 )
 def test_order(owner: StatefulSet, pods: list[Pod], expected: list[str]) -> None:
     assert steps(owner, *pods) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        pytest.param("db-0", 0, id="zero"),
-        pytest.param("db-12", 12, id="two-digits"),
-        pytest.param("db-01", None, id="leading-zero"),
-        pytest.param("db-x", None, id="no-number"),
-        pytest.param("other-1", None, id="another-set"),
-        pytest.param("db-1-2", None, id="longer"),
-    ],
-)
-def test_ordinals(name: str, expected: int | None) -> None:
-    assert ordinal_of("db", name) == expected
 
 
 def test_below_the_partition_the_current_template_is_used() -> None:
@@ -91,3 +105,40 @@ def test_below_the_partition_the_current_template_is_used() -> None:
     assert isinstance(create.obj, Pod)
     assert create.obj.spec.containers[0].image == "old"
     assert create.obj.metadata.label_map["controller-revision-hash"] == "old"
+
+
+@pytest.mark.parametrize(
+    ("said", "replicas", "expected"),
+    [
+        pytest.param(2, 5, 2, id="a-number"),
+        pytest.param("40%", 5, 2, id="a-share"),
+        pytest.param("10%", 5, 1, id="never-nothing"),
+        pytest.param(None, 5, None, id="unsaid"),
+    ],
+)
+def test_most_unavailable(said: int | str | None, replicas: int, expected: int | None) -> None:
+    strategy = {"rollingUpdate": {"maxUnavailable": said} if said is not None else None}
+    assert most_unavailable(stateful(updateStrategy=strategy), replicas) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "headless", "told"),
+    [
+        pytest.param("db", True, None, id="headless"),
+        pytest.param("", None, None, id="none-wanted"),
+        pytest.param("db", None, "there is no Service", id="missing"),
+        pytest.param("db", False, "it needs clusterIP: None", id="with-an-address"),
+    ],
+)
+def test_missing_service(name: str, headless: bool | None, told: str | None) -> None:
+    said = missing_service(stateful(serviceName=name), headless)
+    assert (said is None) if told is None else (said is not None and told in said)
+
+
+def test_a_pod_that_lost_its_labels_gets_them_back() -> None:
+    (patch, *_) = plan_stateful_set(Observed(stateful_set=stateful(1), pods=[pod(0)], revision="new")).actions
+    assert isinstance(patch, Patch)
+    assert patch.patch["metadata"]["labels"] == {
+        "statefulset.kubernetes.io/pod-name": "db-0",
+        "apps.kubernetes.io/pod-index": "0",
+    }
