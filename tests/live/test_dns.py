@@ -4,9 +4,12 @@ The questions and the specification's answers stand in tests/data/dns/queries.ya
 """
 
 import ipaddress
+import json
+import os
 import re
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +33,7 @@ READY_S, ASK_S = 20, 20
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     home = tmp_path_factory.mktemp("home")
-    running = start(home, "--image", "slow=never-ready")
+    running = start(home, "--image", "slow=never-ready", "--zones", "a,b,c", "--nodes-in", "a,b")
     running.apply_text((DATA / "cluster.yaml").read_text().replace("NET", net(running)) + many())
     yield running
     stop(home)
@@ -56,13 +59,12 @@ def net(mesh: Mesh) -> str:
 
 
 def cluster_dns(mesh: Mesh) -> str:
-    return str(get(mesh, "service", "kube-dns", "-n", "kube-system")["spec"]["clusterIP"])
+    return str(get(mesh, "services/kube-dns", "kube-system")["spec"]["clusterIP"])
 
 
-def get(mesh: Mesh, *words: str) -> Any:
-    done = mesh.cli("get", *words, "-o", "json")
-    assert done.code == 0, done.err
-    return yaml.load(done.out, yaml.CSafeLoader)
+def get(mesh: Mesh, path: str, namespace: str = "default") -> Any:
+    with urllib.request.urlopen(f"{mesh.up['api']}/api/v1/namespaces/{namespace}/{path}", timeout=ASK_S) as answer:
+        return json.load(answer)
 
 
 def dig(server: tuple[str, int], *words: str) -> list[dict[str, Any]]:
@@ -112,6 +114,8 @@ def names(mesh: Mesh) -> dict[str, str]:
     more = {f"{name}_DASHED": ip.replace(".", "-") for name, ip in found.items()}
     for name, ip in (*found.items(), ("NET_200_1", f"{net(mesh)}.200.1")):
         more[f"{name}_REVERSED"] = ipaddress.ip_address(ip).reverse_pointer
+    balancer = get(mesh, "services/edge")["status"]["loadBalancer"]["ingress"]
+    more |= {f"LB{i}": entry["ip"] for i, entry in enumerate(balancer)}
     return found | more | {"NET": net(mesh), "D": "default.svc.cluster.local"}
 
 
@@ -185,9 +189,8 @@ def test_dig(seen: Seen, names: dict[str, str], where: str, how: str, query: dic
     authority = records(data, "AUTHORITY")
     if "soa" in expected:
         (line,) = authority
-        assert re.fullmatch(
-            expected["soa"] + r" SOA ns\.dns\.cluster\.local\. hostmaster\.cluster\.local\. \d+ 7200 1800 86400 5", line
-        )
+        figures = r" SOA ns\.dns\.cluster\.local\. hostmaster\.cluster\.local\. \d+ 7200 1800 86400 5"
+        assert re.fullmatch(expected["soa"] + figures, line, re.IGNORECASE)
     else:
         assert authority == []
     options = data.get("OPT_PSEUDOSECTION")
@@ -203,3 +206,61 @@ def check(found: list[str], expected: list[str]) -> None:
         assert found == expected
     else:
         assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "says"),
+    [
+        pytest.param("ping", "DNSCircle", "circle", id="circle"),
+        pytest.param("pong", "DNSCircle", "pong.default -> ping.default -> pong.default", id="who-closed-it"),
+        pytest.param("self", "DNSCircle", "self.default -> self.default", id="to-itself"),
+        pytest.param("outside", "DNSOutside", "--dns-forward", id="outside"),
+    ],
+)
+def test_external_names_that_lead_nowhere_are_warned_of(
+    mesh: Mesh, seen: Seen, name: str, reason: str, says: str
+) -> None:
+    until = time.monotonic() + READY_S
+    while time.monotonic() < until:
+        for event in get(mesh, "events")["items"]:
+            if event["involvedObject"]["name"] == name and event["reason"] == reason and says in event["message"]:
+                assert (event["type"], event["source"]["component"]) == ("Warning", "dns")
+                return
+        time.sleep(0.1)
+    pytest.fail(f"no event {reason} about {name}")
+
+
+def through_sidecar(mesh: Mesh, names: dict[str, str], url: str) -> tuple[int, str]:
+    """Status and body of a request that a pod makes through its sidecar."""
+    proxy = f"http://{names['WEB0']}:15001"
+    done = mesh.curl("--proxy", proxy, "--write-out", "\n%{http_code}", url)
+    body, _, code = done.out.rpartition("\n")
+    return int(code), body
+
+
+@pytest.mark.parametrize("ordinal", range(3))
+@pytest.mark.parametrize(
+    "form", ["kv-{}.kv", "kv-{}.kv.default", "kv-{}.kv.default.svc", "kv-{}.kv.default.svc.cluster.local"]
+)
+def test_a_sidecar_reaches_a_headless_service_pod_by_pod(
+    mesh: Mesh, seen: Seen, names: dict[str, str], form: str, ordinal: int
+) -> None:
+    code, body = through_sidecar(mesh, names, f"http://{form.format(ordinal)}/")
+    assert code == 200
+    assert f"Host: kv-{ordinal}," in body
+
+
+@pytest.mark.parametrize("name", ["kv-9.kv", "none", "kv-0.none", "web.none", "outside", "self"])
+def test_a_sidecar_knows_no_route_to_names_that_lead_nowhere(
+    mesh: Mesh, seen: Seen, names: dict[str, str], name: str
+) -> None:
+    assert through_sidecar(mesh, names, f"http://{name}/") == (404, "")
+
+
+def test_the_well_known_port_answers_where_that_is_allowed(mesh: Mesh, seen: Seen) -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    if lowest > 53 and os.geteuid() != 0:
+        pytest.skip("port 53 needs privileges here")
+    for transport in ("+notcp", "+tcp"):
+        (message,) = dig((cluster_dns(mesh), 53), transport, "kubernetes.default.svc.cluster.local")
+        assert message["response_message_data"]["ANSWER"] == 1
