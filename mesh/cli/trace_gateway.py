@@ -3,7 +3,7 @@
 Hosts and paths are matched by the translation's own tables, so the gateway does the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mesh.api.load_balancers import is_nlb_ingress
 from mesh.api.services import Ingress
@@ -13,6 +13,7 @@ from mesh.cli.trace_reasons import no_endpoint
 from mesh.node.ways import places
 from mesh.translate.ingress import HostRules, PathRule, host_rules
 from mesh.translate.snapshot import Snapshot, build
+from mesh.translate.views import RuleView
 
 
 def through(asked: Asked, spelled: str, facts: Facts, *, own: bool) -> Path:
@@ -60,18 +61,51 @@ def _backend(spelled: str, gateway: Hop, rule: PathRule, snapshot: Snapshot, fac
         wanted = backing.wanted.name or backing.wanted.number
         why = f"503: {rule.field} names service {'/'.join(_key(backing.host))} port {wanted}, which does not exist"
         return Path(spelled, (gateway, matched), why=why)
-    rules = [one.name for one in snapshot.rules.get(backing.host, ())]
-    notes = [f"RouteRule {', '.join(rules)} applies"] if rules else ["no rule: every endpoint alike"]
-    hop = Hop(L7, "service", f"{service.namespace}/{service.name}", f"port {backing.port.number}", tuple(notes))
+    rules = [one for one in snapshot.rules.get(backing.host, ()) if not one.source_host]
+    told = tuple(f"RouteRule {one.name}: {_does(one)}" for one in rules) or ("no rule: every endpoint alike",)
+    hop = Hop(L7, "service", f"{service.namespace}/{service.name}", f"port {backing.port.number}", told)
     known = places(facts.slices_of(service), {node.name: node.zone for node in facts.nodes})
     ready = known[backing.port.name].ready if backing.port.name in known else []
-    endpoints: tuple[Endpoint, ...] = tuple(endpoint_at(target, facts) for target in sorted({p.target for p in ready}))
+    every = tuple(endpoint_at(target, facts) for target in sorted({p.target for p in ready}))
+    endpoints = _chosen(every, rules, backing.host, facts)
     hops = (gateway, matched, hop)
+    if every and not endpoints:
+        return Path(spelled, hops, why="503: the rules choose none of the ready endpoints")
     if not endpoints:
         port = next(p for p in service.spec.ports or () if p.port == backing.port.number)
         return Path(spelled, hops, why=f"503: {no_endpoint(service, port, facts)}")
     fails = ("none of the endpoints is ready any more (503)", f"Ingress {name} is deleted (404)")
     return Path(spelled, (*hops, *last_hops(endpoints, facts)), endpoints, fails_when=fails)
+
+
+def _does(rule: RuleView) -> str:
+    """What a rule says, in a few words."""
+    spec = rule.spec
+    when = "for some requests, " if spec.match is not None else ""
+    if spec.redirect is not None:
+        return f"{when}redirects"
+    entries = [f"{entry.weight or 100} % {_labels(entry.labels) or 'any pod'}" for entry in spec.route or ()]
+    return when + (" and ".join(entries) or "every endpoint alike")
+
+
+def _labels(labels: Mapping[str, str] | None) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items()))
+
+
+def _chosen(every: tuple[Endpoint, ...], rules: Sequence[RuleView], host: str, facts: Facts) -> tuple[Endpoint, ...]:
+    """The endpoints that some request may reach: rules are tried in order, one without a condition is the last."""
+    wanted: list[Mapping[str, str]] = []
+    for rule in rules:
+        if rule.spec.redirect is not None or any(entry != host for entry in rule.entry_hosts):
+            return every  # its answers come from elsewhere; the rest is not narrowed
+        wanted += [entry.labels or {} for entry in rule.spec.route or ()] or [{}]
+        if rule.spec.match is None:
+            break
+    else:
+        return every
+    pods = {end: facts.pod_at(end.address) for end in every}
+    labels = {end: pod.metadata.label_map if pod is not None else {} for end, pod in pods.items()}
+    return tuple(end for end in every if any(one.items() <= labels[end].items() for one in wanted))
 
 
 def _key(host: str) -> tuple[str, str]:

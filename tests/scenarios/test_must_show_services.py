@@ -246,8 +246,7 @@ async def test_a_trace_names_where_connections_arrive(mesh: Mesh) -> None:
         (path,) = traced(mesh, asked)
         promised = {end.pod.partition("/")[2] for end in path.endpoints}
         met = set(pods(await many(100, address, port, host=host)))
-        # At layer 7 a rule narrows the endpoints further than addresses tell.
-        assert met == promised if host == "x" else met < promised, asked
+        assert met == promised, asked
 
 
 async def test_health_checks_of_a_local_load_balancer(mesh: Mesh) -> None:

@@ -63,6 +63,14 @@ def test_commands(readme: Path, tmp_path: Path) -> None:
     shown(readme.parent.name, done.stdout)
 
 
+def test_the_front_page_types_the_same() -> None:
+    """What the front page says of services is typed above, word for word."""
+    page = (ROUTES.parent / "README.md").read_text().partition("## Services and addresses")[2].partition("\n## ")[0]
+    typed = re.findall(r"^\$ (.*)$", page, flags=re.M)
+    assert typed[0].startswith("mesh up -f routes/services")
+    assert not set(typed) - set(commands(ROUTES / "services" / "README.md"))
+
+
 def shown(name: str, out: str) -> None:
     """What the README promises of the answers."""
     answers = re.findall(r"Version: (v\d)\.0\.0", out)
@@ -83,6 +91,14 @@ def shown(name: str, out: str) -> None:
             addresses = out.partition("kv-3.kv")[0]
             assert len(re.findall(r"^127\.", addresses, flags=re.M)) == 5
             assert out.count("\nblue") == 2
+            assert re.search(
+                r"^5 -> 11 shards: moved 5\d\d of 1001 keys \(5\d\.\d%\); the least is 54\.5%$", out, flags=re.M
+            )
+            assert re.search(r"^11 -> 3 shards: moved 7\d\d of 1001 keys", out, flags=re.M)
+            assert out.count("\nfound 1000 of 1000 keys where they belong") == 2
+            put, got = re.findall(r"^x-pod: (kv-[0-2])", out, flags=re.M)
+            assert put == got
+            assert "\nround" in out
         case "ramped":
             first, *mixed, last = answers
             assert (first, last) == ("v1", "v2")
@@ -109,5 +125,21 @@ def shown(name: str, out: str) -> None:
             assert re.findall(r"^server: (\S+)", out, flags=re.M | re.I) == [
                 "Apache/2.4.57", "Apache/2.4.62", "Apache/2.4.57",
             ]  # fmt: skip
+        case "volumes":
+            said = re.findall(r"^(scratch|host|disk|share): ?(\w*)$", out, flags=re.M)
+            kept = [{store: word == store for store, word in said[i : i + 4]} for i in (0, 4, 8)]
+            everywhere = {"disk": True, "share": True}
+            assert kept == [
+                {"scratch": True, "host": True, **everywhere},
+                {"scratch": False, "host": False, **everywhere},
+                {"scratch": False, "host": True, **everywhere},
+            ]
+            assert "Volume is already used by pod(s) disk-0" in out
+            assert "ReadWriteOncePod access mode" in out
+            assert "read-only" in out
+            assert "<Code>ObjectAlreadyExists</Code>" in out
+            assert out.count("dear reader") == 2, "once typed, once read back"
+            assert "good evening" in out
+            assert 'storageclass.storage.k8s.io "golden" not found' in out
         case _:
             raise AssertionError(f"say what the README of {name} promises")

@@ -234,6 +234,41 @@ def test_through_the_gateway(target: str, hops: list[str], why: str) -> None:
     assert (kinds(path), path.why) == (hops, why)
 
 
+def route_rule(name: str, precedence: int = 0, **spec: Any) -> RouteRule:
+    meta = {"name": name, "namespace": "default"}
+    spec = {"destination": {"name": "web"}, "precedence": precedence, **spec}
+    return RouteRule.model_validate(
+        {"apiVersion": "config.istio.io/v1alpha2", "kind": "RouteRule", "metadata": meta, "spec": spec}
+    )
+
+
+ONLY_1 = route_rule("one", route=[{"labels": {"app": "web", "n": "1"}}])
+SOME_2 = route_rule(
+    "some", 1, match={"request": {"headers": {"x": {"exact": "y"}}}}, route=[{"labels": {"n": "2"}, "weight": 100}]
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "ends", "said"),
+    [
+        ([], {"web-1", "web-2"}, "no rule: every endpoint alike"),
+        ([ONLY_1], {"web-1"}, "RouteRule one: 100 % app=web,n=1"),
+        ([ONLY_1, SOME_2], {"web-1", "web-2"}, "RouteRule some: for some requests, 100 % n=2; RouteRule one: 100 % app=web,n=1"),
+        ([SOME_2], {"web-1", "web-2"}, "RouteRule some: for some requests, 100 % n=2"),
+        ([route_rule("r", redirect={"uri": "/x"})], {"web-1", "web-2"}, "RouteRule r: redirects"),
+        ([route_rule("n", route=[{"labels": {"n": "9"}}])], set(), "RouteRule n: 100 % n=9"),
+    ],
+)  # fmt: skip
+def test_rules_narrow_what_the_gateway_chooses_from(rules: list[RouteRule], ends: set[str], said: str) -> None:
+    pods = tuple(p.model_copy(deep=True) for p in (ONE, TWO))
+    for number, one in enumerate(pods, 1):
+        one.metadata.labels = {**one.metadata.label_map, "n": str(number)}
+    (path,) = trace(parse("http://shop.test/"), facts(service(), pods=pods, ingresses=[FRONT], rules=rules))
+    assert {end.pod.partition("/")[2] for end in path.endpoints} == ends
+    assert notes(path, "service") == said
+    assert path.why == ("" if ends else "503: the rules choose none of the ready endpoints")
+
+
 def test_an_ingress_of_class_nlb_is_met_at_its_own_addresses() -> None:
     told = [{"port": 80, "protocol": "TCP"}]
     entries = (
