@@ -44,7 +44,9 @@ def run(
     server, count = _reach(dns, mesh_name, name, namespace, shards)
 
     async def reach() -> T:
-        async with KvClient(Resolver(server, port=port, port_name=port_name), name, namespace, count=count) as client:
+        resolver = Resolver(server, port=port, port_name=port_name)
+        # A number that a person gives must be true; the API's is, and pods beyond it are on their way out.
+        async with KvClient(resolver, name, namespace, count=count, leaving=shards is None) as client:
             return await work(client)
 
     return plainly(reach)

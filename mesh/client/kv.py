@@ -33,6 +33,10 @@ class KvError(Exception):
     """The store cannot be asked; `str()` is one line that says why."""
 
 
+class NoSuchName(KvError):
+    """DNS knows no such name, or no such record of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shards:
     """The pods behind a service at one moment."""
@@ -66,11 +70,12 @@ def _ring(names: tuple[str, ...]) -> HashRing:
     return HashRing(list(names))
 
 
-def all_names(known: Iterable[str], count: int | None = None) -> tuple[str, ...]:
+def all_names(known: Iterable[str], count: int | None = None, leaving: bool = False) -> tuple[str, ...]:
     """The names of all shards, from those that are known now.
 
     A pod that is away leaves a gap in the ordinals, which is filled; the last ones can only be filled when `count`
-    tells how many there are. Raises KvError where names carry no ordinals or belong to several stores.
+    tells how many there are. leaving: pods beyond `count` are just on their way out, and do not count. Raises KvError
+    where names carry no ordinals, belong to several stores, or are more than `count`.
     """
     stems: set[str] = set()
     last = -1
@@ -82,7 +87,7 @@ def all_names(known: Iterable[str], count: int | None = None) -> tuple[str, ...]
         last = max(last, int(match[2]))
     if len(stems) > 1:
         raise KvError(f"the service has pods of several stores behind it: {', '.join(sorted(stems))}")
-    if count is not None and count <= last:
+    if count is not None and count <= last and not leaving:
         raise KvError(f"there are more shards than {count}: {stems.pop()}-{last} answers")
     return tuple(f"{stem}-{i}" for stem in stems for i in range(count or last + 1))
 
@@ -102,42 +107,52 @@ class Resolver:
         self._port = port
         self._port_name = port_name
 
-    async def shards(self, service: str, namespace: str, count: int | None = None) -> Shards:
-        """The shards of `service`. Raises KvError."""
+    async def shards(self, service: str, namespace: str, count: int | None = None, leaving: bool = False) -> Shards:
+        """The shards of `service`; count, leaving: as in `all_names`. Raises KvError."""
         host = f"{service}.{namespace}.svc.cluster.local"
         if self._port is None:
-            addresses = await self._from_srv(host)
+            found = await self._from_srv(host)
         else:
-            addresses = await self._from_addresses(host, self._port)
-        return Shards(host, all_names(addresses, count), addresses)
+            found = await self._from_addresses(host, self._port)
+        addresses = {name: address for name, address in found.items() if address is not None}
+        return Shards(host, all_names(found, count, leaving), addresses)
 
-    async def _from_srv(self, host: str) -> dict[str, tuple[str, int]]:
-        addresses = {}
+    async def _from_srv(self, host: str) -> dict[str, tuple[str, int] | None]:
+        """None: a pod whose address went between two questions."""
+        found: dict[str, tuple[str, int] | None] = {}
         for record in await self._ask(f"_{self._port_name}._tcp.{host}", "SRV"):
             _, _, port, target = record.split()
-            (address, *_) = await self._ask(target, "A")
-            addresses[_first_label(target, host)] = (address, int(port))
-        return addresses
+            try:
+                (address, *_) = await self._ask(target, "A")
+                found[_first_label(target, host)] = (address, int(port))
+            except NoSuchName:
+                found[_first_label(target, host)] = None
+        return found
 
-    async def _from_addresses(self, host: str, port: int) -> dict[str, tuple[str, int]]:
+    async def _from_addresses(self, host: str, port: int) -> dict[str, tuple[str, int] | None]:
         """Without a port name there is no SRV; the names behind the addresses are their PTR records."""
-        addresses = {}
+        found: dict[str, tuple[str, int] | None] = {}
         for address in await self._ask(host, "A"):
-            names = await self._ask(dns.reversename.from_address(address).to_text(), "PTR")
+            try:
+                names = await self._ask(dns.reversename.from_address(address).to_text(), "PTR")
+            except NoSuchName:
+                continue  # it went between two questions
             name = next((name for name in names if name.endswith(f".{host}.")), None)
             if name is None:
                 raise KvError(f"{host} is no headless service: {address} is not a pod of its own name")
-            addresses[_first_label(name, host)] = (address, port)
-        return addresses
+            found[_first_label(name, host)] = (address, port)
+        if not found:
+            raise KvError(f"{host} is no headless service: nothing behind it has a name of its own")
+        return found
 
     async def _ask(self, name: str, qtype: str) -> list[str]:
         server = f"{self._dns.nameservers[0]}:{self._dns.port}"
         try:
             answer = await self._dns.resolve(name, qtype, search=False)
         except dns.resolver.NXDOMAIN:
-            raise KvError(f"DNS knows no {name} (no such service, or no pod of it is ready)") from None
+            raise NoSuchName(f"DNS knows no {name} (no such service, or no pod of it is ready)") from None
         except dns.resolver.NoAnswer:
-            raise KvError(f"DNS knows {name}, but has no {qtype} record of it") from None
+            raise NoSuchName(f"DNS knows {name}, but has no {qtype} record of it") from None
         except dns.exception.Timeout:
             raise KvError(f"DNS at {server} does not answer") from None
         except dns.exception.DNSException as error:
@@ -155,13 +170,20 @@ def _first_label(name: str, host: str) -> str:
 class KvClient:
     """One store. Use as `async with`; addresses are kept and looked up again when a shard cannot be reached.
 
-    count: how many shards there are; None infers it from those that DNS knows.
+    count: how many shards there are; None infers it from those that DNS knows.  leaving: further ones that DNS still
+    knows are on their way out; without it they are an error.
     """
 
     def __init__(
-        self, resolver: Resolver, service: str, namespace: str = "default", *, count: int | None = None
+        self,
+        resolver: Resolver,
+        service: str,
+        namespace: str = "default",
+        *,
+        count: int | None = None,
+        leaving: bool = False,
     ) -> None:
-        self._resolver = resolver
+        self._resolver, self._leaving = resolver, leaving
         self._service, self._namespace, self._count = service, namespace, count
         self._shards: Shards | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -205,7 +227,7 @@ class KvClient:
 
     async def _lookup(self, *, again: bool = False) -> Shards:
         if self._shards is None or again:
-            self._shards = await self._resolver.shards(self._service, self._namespace, self._count)
+            self._shards = await self._resolver.shards(self._service, self._namespace, self._count, self._leaving)
             # The ring may grow with what is learnt, and must not shrink because somebody is away.
             self._count = max(self._count or 0, len(self._shards.names))
         return self._shards

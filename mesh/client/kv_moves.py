@@ -57,7 +57,7 @@ class Mover:
     @asynccontextmanager
     async def of(cls, resolver: Resolver, service: str, namespace: str, count: int | None) -> AsyncIterator[Mover]:
         """Raises KvError where the store is not found."""
-        shards = await resolver.shards(service, namespace, count)
+        shards = await resolver.shards(service, namespace, count, leaving=True)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=HTTP_TIMEOUT_S)) as session:
             yield cls(shards, session)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mesh.client.kv_moves import Moved
 from mesh.testing.answers import NO_VERSION, Answers
 from mesh.testing.scenario import Expect, KvExpect, Outage
 from mesh.testing.timeline import Span, stray_failures
@@ -114,6 +115,18 @@ def of_keys(expect: KvExpect, keys: Keys) -> Iterator[Check]:
         yield _check("shards with keys", str(expect.shards), str(keys.shards), keys.shards == expect.shards)
     if expect.twice is not None:
         yield _check("keys on two shards", str(expect.twice), str(keys.twice), keys.twice == expect.twice)
+
+
+def of_moves(expect: KvExpect, moved: Moved) -> Iterator[Check]:
+    """Judge what a rebalance moved."""
+    shards = sum(1 for count in moved.counts.values() if count)
+    if expect.shards is not None:
+        yield _check("shards with keys", str(expect.shards), str(shards), shards == expect.shards)
+    if expect.moved_at_most is not None:
+        least = moved.ideal_moved_fraction
+        wanted = f"at most {expect.moved_at_most:g} x {least:.1%}"
+        seen = f"{moved.moved_fraction:.1%}  ({moved.moved} of {moved.keys})"
+        yield _check("keys moved", wanted, seen, moved.moved_fraction <= expect.moved_at_most * least)
 
 
 def _at_most(count: int) -> str:

@@ -17,6 +17,7 @@ import aiohttp
 from mesh.api.errors import ApiError
 from mesh.client.http import HttpClient
 from mesh.client.kv import KvClient, KvError, Resolver
+from mesh.client.kv_moves import Mover
 from mesh.testing import checks, load, rollout
 from mesh.testing.answers import Answers
 from mesh.testing.checks import Check, Keys
@@ -260,9 +261,18 @@ class Player:
 
     async def _kv(self, step: Step) -> _Seen:
         assert step.kv is not None
+        if step.kv.rebalance:
+            return await self._rebalance(step.kv, step.expect_kv or KvExpect())
         keys = await keys_of(self.hands, step.kv)
         found = checks.of_keys(step.expect_kv or KvExpect(), keys)
         return _Seen(f"{keys.found} of {keys.asked} keys on {keys.shards} shards", checks=list(found))
+
+    async def _rebalance(self, kv: Kv, expect: KvExpect) -> _Seen:
+        resolver = Resolver(self.hands.world.dns)
+        async with Mover.of(resolver, kv.service, "default", kv.shards) as mover:
+            moved = await mover.rebalance(kv.keep)
+        way = f"{len(moved.before)} -> {len(moved.after)} shards"
+        return _Seen(f"{way}: {moved.moved} of {moved.keys} keys moved", checks=list(checks.of_moves(expect, moved)))
 
 
 async def keys_of(hands: Hands, kv: Kv) -> Keys:
@@ -270,7 +280,7 @@ async def keys_of(hands: Hands, kv: Kv) -> Keys:
     count = kv.put or kv.get or 0
     names = [f"{kv.prefix}{number}" for number in range(count)]
     resolver = Resolver(hands.world.dns)
-    async with KvClient(resolver, kv.service) as client:
+    async with KvClient(resolver, kv.service, count=kv.shards, leaving=kv.shards is not None) as client:
         await client.where(names[0])  # looks the shards up once, before many ask at the same time
         ask = partial(_put, client) if kv.put else partial(_get, client)
         found = sum(
@@ -326,6 +336,8 @@ def _label(step: Step) -> str:
         case "kill":
             return f"kill {value.pods or value.node or f'the node of {value.node_of}'}"
         case "kv":
+            if value.rebalance:
+                return "move keys to where they belong" + (f", on {value.keep} shards" if value.keep else "")
             return f"put {value.put} keys" if value.put else f"get {value.get} keys"
         case _:
             return verb

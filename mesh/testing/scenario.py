@@ -209,26 +209,39 @@ class Kill(_Part):
 
 
 class Kv(_Part):
-    """Put or get numbered keys of a sharded store through its headless service."""
+    """Put or get numbered keys of a sharded store through its headless service, or move keys to where they belong.
+
+    rebalance: after scaling, or, with `keep`, onto the first so many shards before the others are taken away.
+    shards: how many there are; by default as many as DNS knows.
+    """
 
     service: str
     put: int | None = Field(default=None, ge=1, le=100_000)
     get: int | None = Field(default=None, ge=1, le=100_000)
+    rebalance: bool = False
+    keep: int | None = Field(default=None, ge=1)
+    shards: int | None = Field(default=None, ge=1)
     prefix: str = "key-"
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
-        if (self.put is None) == (self.get is None):
-            raise ValueError("name either put or get, with the number of keys")
+        if [self.put is not None, self.get is not None, self.rebalance].count(True) != 1:
+            raise ValueError("name either put or get, with the number of keys, or rebalance")
+        if self.keep is not None and not self.rebalance:
+            raise ValueError("keep belongs to rebalance")
         return self
 
 
 class KvExpect(_Part):
-    """What the store must have done. shards: how many hold keys.  twice: keys that live on more than one shard."""
+    """What the store must have done. shards: how many hold keys.  twice: keys that live on more than one shard.
+
+    moved_at_most: of a rebalance, in multiples of what has to move.
+    """
 
     found: int | None = None
     shards: int | None = None
     twice: int | None = None
+    moved_at_most: float | None = Field(default=None, gt=0)
 
 
 class Step(_Part):
