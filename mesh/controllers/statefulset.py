@@ -7,8 +7,9 @@ from mesh.api.errors import AlreadyExists, ApiError, Conflict, NotFound
 from mesh.api.services import Service
 from mesh.api.storage import PersistentVolumeClaim
 from mesh.api.workloads import StatefulSet
-from mesh.controllers.actions import Action, Create, Key, Patch, Plan, note
+from mesh.controllers.actions import Action, Create, Delete, Key, Patch, Plan, note
 from mesh.controllers.cache import select, workload_selector
+from mesh.controllers.expectations import Expectations
 from mesh.controllers.history import Historian
 from mesh.controllers.history_plan import plan_forgetting, template_of
 from mesh.controllers.ownership import plan_claims
@@ -30,6 +31,7 @@ class StatefulSetController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._historian = Historian(self, StatefulSet)
+        self._expected = Expectations(self.settings.expectation_s)
         self._lonely: dict[str, tuple[float, str]] = {}
         self.caches.stateful_sets.on_change(self._set_changed)
         self.caches.pods.on_change(self._pod_changed)
@@ -41,12 +43,18 @@ class StatefulSetController(Controller):
             self.enqueue(new.key)
         elif old is not None:
             self._lonely.pop(old.metadata.uid or "", None)
+            self._expected.forget(old.key)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         for pod in (old, new):
             owner = pod.metadata.controller if pod is not None else None
-            if pod is not None and owner is not None and owner.kind == "StatefulSet":
-                self.enqueue((pod.namespace, owner.name))
+            if pod is None or owner is None or owner.kind != "StatefulSet":
+                continue
+            key = (pod.namespace, owner.name)
+            self._expected.created(key, pod.key)
+            if new is None or new.metadata.deletion_timestamp is not None:
+                self._expected.deleted(key, pod.metadata.uid or "")
+            self.enqueue(key)
         if new is not None and new.metadata.controller is None:
             for owner_set in self.caches.stateful_sets_selecting.selecting(new.namespace, new.metadata.labels):
                 self.enqueue(owner_set.key)
@@ -72,6 +80,10 @@ class StatefulSetController(Controller):
         owner = self.caches.stateful_sets.get(key[1], key[0])
         if owner is None:
             return DONE
+        wait_s = self._expected.wait_s(key, self.clock.now())
+        if wait_s is not None:
+            # The cache does not show yet what was done last: nobody knows whose turn it is.
+            return Result(wait_s)
         pods = self.caches.pods_by_owner.get(owner.metadata.uid)
         selector = workload_selector(owner.spec.selector, owner.spec.template.metadata.labels)
         orphans = [
@@ -123,19 +135,32 @@ class StatefulSetController(Controller):
 
     async def _try(self, owner: StatefulSet, action: Action) -> None:
         """Do one thing; people hear of what the API refuses. A claim that is there already is as good as made."""
+        self._expect(owner.key, action)
         try:
             await self.perform(action)
         except AlreadyExists:
+            self._expected.forget(owner.key)
             if not (isinstance(action, Create) and isinstance(action.obj, PersistentVolumeClaim)):
                 raise
         except (Conflict, NotFound):
+            self._expected.forget(owner.key)
             raise
         except ApiError as error:
+            self._expected.forget(owner.key)
             if isinstance(action, Create):
                 what = "Pod" if isinstance(action.obj, Pod) else "Claim"
                 text = f"create {what} {action.obj.name} in StatefulSet {owner.name} failed error: {error.message}"
                 self.say(note(owner, "FailedCreate", text, "Warning"))
             raise
+
+    def _expect(self, key: Key, action: Action) -> None:
+        now = self.clock.now()
+        if isinstance(action, Create) and isinstance(action.obj, Pod):
+            self._expected.creating(key, action.obj.key, now)
+        elif isinstance(action, Delete) and action.cls is Pod:
+            known = self.caches.pods.get(action.key[1], action.key[0])
+            if known is not None and known.metadata.uid == action.uid:
+                self._expected.deleting(key, action.uid or "", now)
 
     def _look_for_service(self, owner: StatefulSet) -> float | None:
         """Warn once when the set's Service is not what its names need. The answer: seconds until to look again."""
