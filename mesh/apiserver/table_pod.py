@@ -55,9 +55,15 @@ def pod_cells(pod: Json, wall_s: float) -> list[Any]:
     """Name; Ready; Status; Restarts; Age; IP; Node; Nominated Node; Readiness Gates."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     containers = status.get("containerStatuses") or []
+    before = status.get("initContainerStatuses") or []
+    sidecars = [container for container in before if container.get("name") in _sidecars(pod)]
     ready = sum(1 for c in containers if c.get("ready") and (c.get("state") or {}).get("running") is not None)
-    return [pod["metadata"]["name"], f"{ready}/{len(spec.get('containers') or ())}", pod_status(pod),
-            _restarts(containers, wall_s), age(pod, wall_s), status.get("podIP") or "<none>",
+    ready += sum(1 for c in sidecars if c.get("ready") and c.get("started"))
+    total = len(spec.get("containers") or ()) + len(_sidecars(pod))
+    begun = not _init_word(pod) or _condition(status, "Initialized")
+    counted = [*sidecars, *containers] if begun else before
+    return [pod["metadata"]["name"], f"{ready}/{total}", pod_status(pod),
+            _restarts(counted, wall_s), age(pod, wall_s), status.get("podIP") or "<none>",
             spec.get("nodeName") or "<none>", status.get("nominatedNodeName") or "<none>", _gates(pod)]  # fmt: skip
 
 
@@ -66,9 +72,8 @@ def pod_status(pod: Json) -> str:
     status = pod.get("status") or {}
     word = str(status.get("reason") or status.get("phase") or "")
     initializing = _init_word(pod)
-    if initializing:
-        word = initializing
-    else:
+    word = initializing or word
+    if not initializing or _condition(status, "Initialized"):
         running = False
         for container in reversed(status.get("containerStatuses") or ()):
             state = container.get("state") or {}
@@ -86,16 +91,25 @@ def pod_status(pod: Json) -> str:
     return word
 
 
+def _sidecars(pod: Json) -> set[str]:
+    """Names of the init containers that go on running beside the others."""
+    listed = (pod.get("spec") or {}).get("initContainers") or ()
+    return {str(container.get("name")) for container in listed if container.get("restartPolicy") == "Always"}
+
+
 def _init_word(pod: Json) -> str:
-    """`Init:...` while an init container has not ended well; empty otherwise."""
+    """`Init:...` while an init container has not ended well, or a sidecar has not started; empty otherwise."""
+    sidecars = _sidecars(pod)
     statuses = (pod.get("status") or {}).get("initContainerStatuses") or ()
     total = len((pod.get("spec") or {}).get("initContainers") or ())
     for position, container in enumerate(statuses):
         state = container.get("state") or {}
         ended, waiting = state.get("terminated"), state.get("waiting") or {}
+        if ended is not None and ended.get("exitCode", 0) == 0:
+            continue
+        if container.get("name") in sidecars and container.get("started"):
+            continue
         if ended is not None:
-            if ended.get("exitCode", 0) == 0:
-                continue
             return f"Init:{_ended(ended)}"
         if waiting.get("reason") and waiting["reason"] != "PodInitializing":
             return f"Init:{waiting['reason']}"

@@ -89,6 +89,27 @@ def test_init_containers(states: list[dict[str, Any]], word: str) -> None:
     assert pod_status(found) == word
 
 
+@pytest.mark.parametrize(
+    ("sidecar", "initialized", "expected"),
+    [
+        pytest.param({"started": False, "state": {"running": {}}}, False, ["1/2", "Init:0/2", "4"], id="starts"),
+        pytest.param(
+            {"started": True, "ready": True, "state": {"running": {}}}, True, ["2/2", "Running", "4"], id="runs"
+        ),
+        pytest.param(
+            {"started": False, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}, True,
+            ["1/2", "Init:CrashLoopBackOff", "4"], id="crashes-later",
+        ),
+    ],
+)  # fmt: skip
+def test_a_sidecar_runs_beside_the_others(sidecar: dict[str, Any], initialized: bool, expected: list[str]) -> None:
+    conditions = [{"type": "Initialized", "status": str(initialized)}]
+    statuses = [{"name": "side", "restartCount": 4, **sidecar}, {"name": "once", "state": {"terminated": {}}}]
+    found = pod(RUNNING, conditions=conditions, initContainerStatuses=statuses)
+    found["spec"]["initContainers"] = [{"name": "side", "restartPolicy": "Always"}, {"name": "once"}]
+    assert pod_cells(found, 0)[1:4] == expected
+
+
 def test_cells() -> None:
     found = pod(RUNNING, RUNNING, podIP="127.244.0.3")
     found["spec"]["nodeName"] = "n1"
