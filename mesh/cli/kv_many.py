@@ -60,7 +60,9 @@ def check(
     found = run(lambda client: each(client, one, keys, prefix), service, None, port_name, shards, dns, name)
     output.data(f"found {found} of {keys} keys where they belong")
     if found < keys:
-        raise UserError(f"{keys - found} keys are not where the ring says; after scaling: mesh kv rebalance", 1)
+        raise UserError(
+            f"{keys - found} of {keys} keys are not where the ring says; after scaling: mesh kv rebalance", 1
+        )
 
 
 def shards(

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -110,3 +111,20 @@ async def test_the_running_mesh_tells_dns_and_the_number_of_shards(dns: str, mon
     said = {(await call("where", key, "--service", "kv.shop")).stdout.split()[0] for key in "abcdefghijklmnop"}
     assert said == {"kv-0", "kv-1", "kv-2"}
     await runner.cleanup()
+
+
+async def test_many_keys(dns: str) -> None:
+    """Of two shards one is away: what belongs to it cannot be stored, and the other is not asked to."""
+    where = ("--service", "kv.shop", "--dns", dns)
+    alone = (*where, "--shards", "1")
+    assert (await call("fill", "20", *alone)).stdout == "stored 20 keys in kv.shop\n"
+    assert (await call("check", "20", *alone)).stdout == "found 20 of 20 keys where they belong\n"
+    missing = await call("check", "21", *alone)
+    assert missing.stdout == "found 20 of 21 keys where they belong\n"
+    assert isinstance(missing.exception, UserError)
+    assert str(missing.exception) == "1 of 21 keys are not where the ring says; after scaling: mesh kv rebalance"
+    assert (await call("shards", *where)).stdout.splitlines()[1].split() == ["kv-0", "20", "100.0%"]
+    done = await call("rebalance", *where)
+    assert done.stdout == "1 -> 1 shards: moved 0 of 20 keys (0.0%); the least is 0.0%\n"
+    told = json.loads((await call("rebalance", *where, "-o", "json")).stdout)
+    assert (told["keys"], told["moved"], told["counts"]) == (20, 0, {"kv-0": 20})

@@ -28,6 +28,14 @@ def test_one_algorithm_is_one_object(capsys: pytest.CaptureFixture[str]) -> None
     assert (sum(told["counts"]), sum(told["counts_after"]), len(told["counts_after"])) == (20_000, 20_000, 11)
 
 
+def test_no_one_ring_size_keeps_keys_in_place(capsys: pytest.CaptureFixture[str]) -> None:
+    shared = _json(capsys, "--keys", "20000", "--algorithm", "ring_hash", "--ring-size", "10240")
+    assert 1.5 < shared["moved_fraction"] / shared["ideal_moved_fraction"] < 1.9
+    assert shared["expected_moved_fraction"] == pytest.approx(0.159, abs=0.001)
+    own = _json(capsys, "--keys", "20000", "--algorithm", "ring_hash", "--ring-points", "1024")
+    assert own["moved_fraction"] / own["ideal_moved_fraction"] < 1.1
+
+
 def test_several_are_a_list_random_keys_beside_those_with_a_stride(capsys: pytest.CaptureFixture[str]) -> None:
     told = _json(capsys, "--keys", "2000", "--algorithm", "all", "--stride", "10", "--stride", "3")
     assert [one["stride"] for one in told] == [None] * 6 + [10] * 6 + [3] * 6
@@ -113,6 +121,7 @@ def test_without_matplotlib_one_line_says_what_to_install(
         pytest.param(["--plot", "picture.txt"], "must end in .png", id="ending"),
         pytest.param(["--plot", "/nowhere/picture.png"], "there is no folder /nowhere", id="folder"),
         pytest.param(["--primes", "--nodes", "7"], "leave out --nodes", id="primes choose the nodes"),
+        pytest.param(["--ring-size", "9", "--ring-points", "9"], "is measured by one of them", id="a ring's two sizes"),
         pytest.param(["--nodes", "0"], "--nodes", id="no nodes"),
         pytest.param(["--keys", "0"], "--keys", id="no keys"),
         pytest.param(["--stride", "0"], "--stride", id="no stride"),

@@ -2,8 +2,9 @@
 
 import pytest
 
+from mesh.client.kv_moves import Moved
 from mesh.testing.answers import Answers
-from mesh.testing.checks import Check, Keys, of_keys, of_load
+from mesh.testing.checks import Check, Keys, of_keys, of_load, of_moves
 from mesh.testing.scenario import Expect, KvExpect
 from mesh.testing.verdict import Outcome
 
@@ -97,4 +98,20 @@ def test_p99_beside_an_earlier_step(seen: Answers, before: dict[str, float], out
 )
 def test_keys(expect: dict[str, int], wrong: list[str]) -> None:
     rows = of_keys(KvExpect(**expect), Keys(asked=10, found=9, shards=3, twice=1))
+    assert [row.what for row in rows if row.outcome is not Outcome.PASS] == wrong
+
+
+@pytest.mark.parametrize(
+    ("expect", "moved", "wrong"),
+    [
+        pytest.param({"shards": 2, "moved_at_most": 1.1}, 54, [], id="as wanted"),
+        pytest.param({"moved_at_most": 1.1}, 56, ["keys moved"], id="too many"),
+        pytest.param({"shards": 3}, 0, ["shards with keys"], id="too few shards"),
+        pytest.param({}, 100, [], id="not asked"),
+    ],
+)
+def test_moves(expect: dict[str, float], moved: int, wrong: list[str]) -> None:
+    """Half of the keys have to move when a second shard comes."""
+    done = Moved(("kv-0",), ("kv-0", "kv-1"), 100, moved, {"kv-0": 100 - moved or 1, "kv-1": moved or 1})
+    rows = of_moves(KvExpect.model_validate(expect), done)
     assert [row.what for row in rows if row.outcome is not Outcome.PASS] == wrong

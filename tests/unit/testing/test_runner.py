@@ -141,6 +141,12 @@ async def test_an_error_of_the_api_is_told(site: Site) -> None:
         pytest.param({"kill": {"node_of": "app=a"}}, "kill the node of app=a", id="killing somebody's node"),
         pytest.param({"kv": {"service": "kv", "put": 9}}, "put 9 keys", id="putting keys"),
         pytest.param({"kv": {"service": "kv", "get": 9}}, "get 9 keys", id="getting keys"),
+        pytest.param({"kv": {"service": "kv", "rebalance": True}}, "move keys to where they belong", id="moving keys"),
+        pytest.param(
+            {"kv": {"service": "kv", "rebalance": True, "keep": 3}},
+            "move keys to where they belong, on 3 shards",
+            id="moving keys away",
+        ),
     ],
 )
 def test_steps_have_names(step: dict[str, Any], label: str) -> None:

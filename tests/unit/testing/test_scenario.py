@@ -80,6 +80,8 @@ steps:
         pytest.param("steps: [{wait: {pods: a=b}}]", "count is wanted", id="how many pods"),
         pytest.param("steps: [{kill: {node: a, pods: b}}]", "one of node", id="killing two things"),
         pytest.param("steps: [{kv: {service: a}}]", "either put or get", id="no work for the store"),
+        pytest.param("steps: [{kv: {service: a, put: 1, rebalance: true}}]", "either put or get", id="two works"),
+        pytest.param("steps: [{kv: {service: a, put: 1, keep: 1}}]", "keep belongs to rebalance", id="keep what"),
         pytest.param(
             "steps: [{apply: [missing.yaml]}]", r"steps\[0\].apply: no file 'missing.yaml'", id="a missing file"
         ),
