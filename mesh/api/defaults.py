@@ -123,6 +123,9 @@ def _service(obj: Json, _api_version: str) -> None:
         spec.setdefault("allocateLoadBalancerNodePorts", True)
 
 
+_OF_BALANCERS = ("allocateLoadBalancerNodePorts", "healthCheckNodePort", "loadBalancerClass")
+
+
 def _carry_service(obj: Json, old: Json) -> None:
     spec, had = _part(obj, "spec"), old.get("spec") or {}
     kind = spec.get("type") or "ClusterIP"
@@ -137,6 +140,10 @@ def _carry_service(obj: Json, old: Json) -> None:
             allocated = by_port.get((port.get("port"), port.get("protocol", "TCP")))
             if "nodePort" not in port and allocated:
                 port["nodePort"] = allocated
+        if kind == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local" and "healthCheckNodePort" in had:
+            spec.setdefault("healthCheckNodePort", had["healthCheckNodePort"])
+        elif kind == "NodePort":
+            _drop_unchanged(spec, had, _OF_BALANCERS)
         return
     # The type has moved away from node ports: what was allocated goes, what the writer asks for anew is judged.
     if had.get("type") in ("NodePort", "LoadBalancer"):
@@ -144,13 +151,16 @@ def _carry_service(obj: Json, old: Json) -> None:
         for port in ports:
             if port.get("nodePort") in allocated_before:
                 port.pop("nodePort", None)
-        for field in ("externalTrafficPolicy", "allocateLoadBalancerNodePorts", "healthCheckNodePort"):
-            if spec.get(field) == had.get(field):
-                spec.pop(field, None)
+        _drop_unchanged(spec, had, ("externalTrafficPolicy", *_OF_BALANCERS))
     if kind == "ExternalName":
-        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"):
-            if spec.get(field) == had.get(field):
-                spec.pop(field, None)
+        _drop_unchanged(spec, had, ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"))
+
+
+def _drop_unchanged(spec: Json, had: Json, fields: tuple[str, ...]) -> None:
+    """Take away what no longer fits the type; what the writer asks for anew is judged."""
+    for field in fields:
+        if spec.get(field) == had.get(field):
+            spec.pop(field, None)
 
 
 def _namespace(obj: Json, _api_version: str) -> None:

@@ -7,6 +7,7 @@ from mesh.api.errors import Cause, forbidden, invalid, not_supported, required
 from mesh.api.validation_meta import label_causes
 from mesh.api.validation_names import dns_label, dns_subdomain, ip_address, port_number, port_reference
 from mesh.api.validation_pod import duplicate
+from mesh.api.validation_traffic_policy import policy_causes
 
 Json = dict[str, Any]
 NODE_PORTS = range(30000, 32768)
@@ -58,6 +59,7 @@ def _spec(spec: Json, protocols: list[str]) -> Iterator[Cause]:
     for index, outside in enumerate(spec.get("externalIPs") or ()):
         if isinstance(outside, str) and (wrong := ip_address(outside)):
             yield invalid(f"spec.externalIPs[{index}]", outside, wrong)
+    yield from policy_causes(spec)
     config = spec.get("sessionAffinityConfig")
     client = config.get("clientIP") if isinstance(config, dict) else None
     timeout = client.get("timeoutSeconds") if isinstance(client, dict) else None

@@ -161,3 +161,33 @@ def test_wrong_shapes_do_not_stop_it(resource: str, spec: Any) -> None:
     obj = {"kind": kind.kind, "metadata": {"name": "x"}, "spec": spec, "subsets": spec}
     defaults.apply(kind, obj, kind.api_version)
     assert obj["metadata"] == {"name": "x"}
+
+
+BALANCED = {
+    "type": "LoadBalancer",
+    "externalTrafficPolicy": "Local",
+    "allocateLoadBalancerNodePorts": True,
+    "healthCheckNodePort": 30009,
+    "loadBalancerClass": "nlb",
+    "ports": [{"port": 80, "nodePort": 30001}],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [
+        ("LoadBalancer", {"externalTrafficPolicy", "allocateLoadBalancerNodePorts", "healthCheckNodePort", "loadBalancerClass"}),
+        ("NodePort", {"externalTrafficPolicy"}),
+        ("ClusterIP", set()),
+    ],
+)  # fmt: skip
+def test_what_belongs_to_a_load_balancer_goes_with_its_type(kind: str, left: set[str]) -> None:
+    obj = {"spec": {**BALANCED, "type": kind}}
+    defaults.carry_over(BY_NAME["services"], obj, {"spec": BALANCED})
+    assert obj["spec"].keys() - {"type", "ports"} == left
+
+
+def test_a_port_for_health_checks_is_kept() -> None:
+    obj = {"spec": {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": [{"port": 80}]}}
+    defaults.carry_over(BY_NAME["services"], obj, {"spec": BALANCED})
+    assert obj["spec"]["healthCheckNodePort"] == 30009
