@@ -29,6 +29,7 @@ class Plan:
         return f"127.0.{self.block}.1"
 
     gateway_port = 8080
+    gateway_tls_port = 8443
     api_port = 8001
     dns_port = 1053
 
