@@ -13,6 +13,7 @@ from typing import Any
 from envoy.config.route.v3 import route_components_pb2
 
 from mesh.api.services import HttpIngressPath, IngressBackend, ServiceBackendPort
+from mesh.translate.aliases import stands_for
 from mesh.translate.hosts import service_host
 from mesh.translate.routerule import HeaderMatcher, Route, default_route, regex, service_routes
 from mesh.translate.session import keep
@@ -134,9 +135,9 @@ def backing_of(snapshot: Snapshot, namespace: str, backend: IngressBackend) -> B
     if backend.service is None:
         return None
     host = service_host(backend.service.name, namespace, snapshot.domain)
-    service = snapshot.services.get(host)
+    service = stands_for(snapshot.services, host)
     wanted = backend.service.port
-    return Backing(host=host, service=service, port=_port(service, wanted), wanted=wanted)
+    return Backing(host=service.host if service else host, service=service, port=_port(service, wanted), wanted=wanted)
 
 
 def _port(service: ServiceView | None, wanted: ServiceBackendPort) -> PortView | None:

@@ -55,7 +55,7 @@ def virtual_hosts(snapshot: Snapshot, caller: Caller, memo: Memo | None = None) 
         spread = balancings(snapshot, service, rules, kind.namespace)
         key = ("outbound", kind.namespace, tuple(rule.route_name for rule in rules), service.host)
         make = partial(_service_hosts, snapshot, service, caller, rules)
-        hosts += memo.get(key, (service, *rules, *others, *spread), make)
+        hosts += memo.get(key, (service, *snapshot.aliases.get(service.host, ()), *rules, *others, *spread), make)
     for service in snapshot.services.values():
         if service.headless:
             names = snapshot.hostnames.get(service.host, ())
@@ -79,6 +79,8 @@ def _service_hosts(
     snapshot: Snapshot, service: ServiceView, caller: Caller, rules: list[RuleView]
 ) -> tuple[VirtualHost, ...]:
     names = list(short_names(service.name, service.namespace, caller.namespace, snapshot.domain))
+    for alias in snapshot.aliases.get(service.host, ()):
+        names += short_names(alias.name, alias.namespace, caller.namespace, snapshot.domain)
     if service.ip:
         names.append(service.ip)
     hosts = []

@@ -16,6 +16,7 @@ from mesh.api.destination import DestinationRule
 from mesh.api.meta import Object
 from mesh.api.services import EndpointSlice, Ingress, IngressClass, Service
 from mesh.api.traffic import RouteRule
+from mesh.translate.aliases import aliases
 from mesh.translate.destination import Destinations, DestinationView, destination_view
 from mesh.translate.hosts import DOMAIN, service_host
 from mesh.translate.membership import Membership
@@ -60,6 +61,8 @@ class Snapshot:
     """By address."""
     membership: Membership
     destinations: Destinations
+    aliases: Mapping[str, tuple[ServiceView, ...]]
+    """By host: the services of type ExternalName that stand for it."""
     classes: Mapping[str, str]
     """The controller of each IngressClass."""
     secrets: Mapping[Key, SecretView]
@@ -125,6 +128,7 @@ class World:
         self._sorted_rules: dict[str, tuple[RuleView, ...]] | None = None
         self._sorted_ingresses: tuple[IngressView, ...] | None = None
         self._membership = Membership(())
+        self._aliases: dict[str, tuple[ServiceView, ...]] = {}
         self._destinations: dict[Key, DestinationView] = {}
         self._indexed_destinations: Destinations | None = Destinations()
         self._hostnames: dict[str, tuple[str, ...]] = {}
@@ -197,6 +201,7 @@ class World:
                 pods=dict(self._by_ip),
                 membership=self._membership,
                 destinations=self._indexed_destinations,
+                aliases=self._aliases,
                 classes=self._classes,
                 secrets=self._secrets,
             )
@@ -207,6 +212,7 @@ class World:
             services = sorted(self._services.values(), key=lambda service: service.host)
             self._sorted_services = {service.host: service for service in services}
             self._membership = Membership(services)
+            self._aliases = aliases(self._sorted_services)
         return self._sorted_services
 
     def _rules_by_host(self) -> dict[str, tuple[RuleView, ...]]:

@@ -50,6 +50,8 @@ class ServiceView:
     publish_not_ready: bool
     session: SessionCookie | None = None
     """The cookie that keeps clients with a pod; None: nobody asks for it."""
+    external_name: str = ""
+    """Of a service of type ExternalName: the host that it points to, lower case."""
 
     def port(self, number: int) -> PortView | None:
         return next((port for port in self.ports if port.number == number), None)
@@ -218,6 +220,7 @@ def service_view(service: Service, domain: str) -> ServiceView:
         selector=dict(spec.selector or {}),
         publish_not_ready=bool(spec.publish_not_ready_addresses),
         session=session.of_label(service.metadata.label_map),
+        external_name=(spec.external_name or "").lower().rstrip(".") if spec.type == "ExternalName" else "",
     )
 
 
