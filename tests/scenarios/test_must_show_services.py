@@ -78,6 +78,8 @@ async def ask(address: str, port: int = 80, source: str = "127.0.0.1", host: str
         reader, writer = await asyncio.open_connection(address, port, local_addr=(source, 0))
     except ConnectionRefusedError:
         return "refused"
+    except ConnectionResetError:
+        return "reset"
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
         async with asyncio.timeout(5):
@@ -164,8 +166,8 @@ async def test_cross_zone_lets_the_third_one_answer(mesh: Mesh) -> None:
     await eventually(silent)
 
 
-async def answers(address: str, port: int = 80) -> bool:
-    return "Version" in await ask(address, port)
+async def answers(address: str, port: int = 80, source: str = "127.0.0.1") -> bool:
+    return "Version" in await ask(address, port, source)
 
 
 async def test_external_traffic_policy_local_over_1000_connections(mesh: Mesh) -> None:
@@ -199,6 +201,55 @@ async def test_local_refuses_on_a_node_without_endpoints(mesh: Mesh) -> None:
         assert await ask(two, 30556) == "refused"
         (path,) = traced(mesh, f"{two}:30556")
         assert path.why == "externalTrafficPolicy Local: node-2 has no endpoint of its own; they are on node-1"
+
+
+async def test_internal_traffic_policy_local(mesh: Mesh) -> None:
+    """At the cluster IP, a client on a node meets that node's pods alone; a client on no node meets nobody."""
+    with service(mesh, "near", internalTrafficPolicy="Local"):
+        address = get(mesh, "service", "near")["spec"]["clusterIP"]
+        one, two = node_address(mesh, "node-1"), node_address(mesh, "node-2")
+        await eventually(lambda: answers(address, source=one))
+        for source, name in ((one, "node-1"), (two, "node-2")):
+            told = [json.loads(answer) for answer in await many(30, address, 80, (source,), path="/echo")]
+            assert {answer["node"] for answer in told} == {name}
+            assert len({answer["pod"] for answer in told}) == 2
+        assert await ask(address) == "reset"
+
+
+async def test_a_service_without_a_selector_leads_where_its_endpoints_say(mesh: Mesh) -> None:
+    """Two ports, by name, to a program of this machine that the mesh did not start."""
+
+    async def outsider(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nport %d" % writer.get_extra_info("sockname")[1])
+        writer.close()
+
+    one, two = [await asyncio.start_server(outsider, "127.0.0.1", 0) for _ in range(2)]
+    first, second = (server.sockets[0].getsockname()[1] for server in (one, two))
+    ports = [{"name": "a", "port": 8001}, {"name": "b", "port": 8002}]
+    with service(mesh, "foreign", selector=None, ports=ports):
+        subset = {
+            "addresses": [{"ip": "127.0.0.1"}],
+            "ports": [{"name": "a", "port": first}, {"name": "b", "port": second}],
+        }
+        body = {"metadata": {"name": "foreign"}, "subsets": [subset]}
+        rest.Rest(mesh.up["api"]).call("POST", path_of("endpoints"), body)
+        address = get(mesh, "service", "foreign")["spec"]["clusterIP"]
+
+        async def there() -> bool:
+            return await ask(address, 8001) == f"port {first}"
+
+        await eventually(there)
+        assert await ask(address, 8002) == f"port {second}"
+        assert traced(mesh, f"{address}:8002")[0].endpoints[0].port == second
+        rest.Rest(mesh.up["api"]).call("DELETE", path_of("endpoints", "foreign"))
+
+        async def gone() -> bool:
+            return await ask(address, 8001) == "refused"
+
+        await eventually(gone)
+    for server in (one, two):
+        server.close()
 
 
 async def test_client_ip_affinity_over_1000_connections(mesh: Mesh) -> None:
@@ -268,7 +319,7 @@ def with_check(mesh: Mesh) -> Any:
     )
 
 
-def warnings(mesh: Mesh, service: str) -> list[str]:
+def told_of(mesh: Mesh, service: str) -> list[str]:
     return [
         f"{e['reason']}: {e['message']}"
         for e in get(mesh, "events")["items"]
@@ -284,7 +335,7 @@ async def test_a_port_that_another_program_has(mesh: Mesh) -> None:
         thief.bind((one, 30555))
         thief.listen()
         stack.enter_context(service(mesh, "late", type="NodePort", ports=ports))
-        (said,) = await eventually(lambda: warnings(mesh, "late"))
+        (said,) = await eventually(lambda: told_of(mesh, "late"))
         assert said.startswith(f"AddressNotServed: cannot listen on {one}:30555: the port is in use by another program")
         assert "ss -ltnp 'sport = :30555'" in said
         await eventually(lambda: answers(two, 30555))
@@ -292,12 +343,12 @@ async def test_a_port_that_another_program_has(mesh: Mesh) -> None:
         assert "in use by another program" in traced(mesh, f"{one}:30555")[0].why
         thief.close()
         await eventually(lambda: answers(one, 30555))
-        assert f"AddressServed: {one}:30555 is served now" in await eventually(lambda: warnings(mesh, "late")[1:])
+        await eventually(lambda: f"AddressServed: {one}:30555 is served now" in told_of(mesh, "late"))
 
 
 async def test_a_selector_that_matches_nothing(mesh: Mesh) -> None:
     with service(mesh, "astray", selector={"app": "my-ap"}):
-        (said,) = await eventually(lambda: warnings(mesh, "astray"))
+        (said,) = await eventually(lambda: told_of(mesh, "astray"))
         assert "SelectsNothing: selector app=my-ap fits no pod in namespace default" in said
         assert "which has app=my-app" in said
         assert traced(mesh, "astray")[0].why == "selector app=my-ap fits no pod in namespace default"
