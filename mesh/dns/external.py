@@ -79,5 +79,5 @@ def no_record(name: str) -> str:
 def outside(name: str) -> str:
     return (
         f"{name} is outside the mesh: DNS answers with that name alone (mesh up --dns-forward SERVER asks for its "
-        "address too), and sidecars do not call it"
+        "address too), and neither sidecars nor the gateway call it"
     )

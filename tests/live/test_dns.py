@@ -250,7 +250,23 @@ def test_a_sidecar_reaches_a_headless_service_pod_by_pod(
     assert f"Host: kv-{ordinal}," in body
 
 
-@pytest.mark.parametrize("name", ["kv-9.kv", "none", "kv-0.none", "web.none", "outside", "self"])
+@pytest.mark.parametrize("name", ["inside", "far", "inside.default.svc.cluster.local", "to-kv", "inside:8888"])
+def test_a_sidecar_takes_an_external_name_for_the_service_that_it_points_to(
+    mesh: Mesh, seen: Seen, names: dict[str, str], name: str
+) -> None:
+    code, body = through_sidecar(mesh, names, f"http://{name}/")
+    assert code == 200
+    assert body.startswith("Host: kv-" if name == "to-kv" else "Host: web-")
+
+
+def test_an_ingress_may_name_an_external_name_as_its_backend(mesh: Mesh, seen: Seen) -> None:
+    host = f"{mesh.people}:{mesh.gateway_port}"
+    for name, code in (("far", "200"), ("outside", "503")):
+        done = mesh.curl("-H", f"Host: {name}.test", "-o", os.devnull, "-w", "%{http_code}", f"http://{host}/")
+        assert done.out == code
+
+
+@pytest.mark.parametrize("name", ["kv-9.kv", "none", "kv-0.none", "web.none", "outside", "self", "lost"])
 def test_a_sidecar_knows_no_route_to_names_that_lead_nowhere(
     mesh: Mesh, seen: Seen, names: dict[str, str], name: str
 ) -> None:
