@@ -68,8 +68,9 @@ class Named:
 class Facts:
     """One moment of the mesh.
 
-    gateway: where people meet it.  others: further listeners, by address and port.  refused: service addresses that
-    cannot be bound, and why.
+    more: what else the gateway reads: classes of Ingresses, certificates.
+    gateway: where people meet it.  https_port: where they meet it with TLS, 0 for nowhere.
+    others: further listeners, by address and port.  refused: service addresses that cannot be bound, and why.
     """
 
     services: list[Service] = field(default_factory=list)
@@ -78,7 +79,9 @@ class Facts:
     pods: list[Pod] = field(default_factory=list)
     ingresses: list[Ingress] = field(default_factory=list)
     rules: list[RouteRule] = field(default_factory=list)
+    more: list[Object] = field(default_factory=list)
     gateway: Target = ("127.0.0.1", 8080)
+    https_port: int = 0
     others: Mapping[Target, str] = field(default_factory=dict)
     refused: Mapping[Target, str] = field(default_factory=dict)
     _ways: dict[Binding, Way] | None = None

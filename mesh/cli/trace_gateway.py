@@ -5,8 +5,6 @@ Hosts and paths are matched by the translation's own tables, so the gateway does
 
 from collections.abc import Mapping, Sequence
 
-from mesh.api.load_balancers import is_nlb_ingress
-from mesh.api.services import Ingress
 from mesh.cli.trace_facts import Asked, Facts, is_address
 from mesh.cli.trace_hops import L7, Endpoint, Hop, Path, endpoint_at, last_hops
 from mesh.cli.trace_reasons import no_endpoint
@@ -14,31 +12,30 @@ from mesh.node.ways import places
 from mesh.translate.ingress import HostRules, PathRule, host_rules
 from mesh.translate.snapshot import Snapshot, build
 from mesh.translate.views import RuleView
+from mesh.translate.ways_in import ways_in
 
 
-def through(asked: Asked, spelled: str, facts: Facts, *, own: bool) -> Path:
-    """The path of a request from the gateway on. own: it came by an address of Ingresses of class nlb."""
-    address = spelled.partition(":")[0]
-    ingresses = facts.of_nlb(address) if own else [one for one in facts.ingresses if not is_nlb_ingress(one)]
-    snapshot = build([*facts.services, *facts.slices, *facts.pods, *facts.rules, *map(_classless, ingresses)])
+def through(asked: Asked, spelled: str, facts: Facts) -> Path:
+    """The path of a request from the gateway on."""
+    address, _, port = spelled.rpartition(":")
+    snapshot = build([*facts.services, *facts.slices, *facts.pods, *facts.rules, *facts.ingresses, *facts.more])
     host = "" if is_address(asked.host) else asked.host
     gateway = Hop(L7, "gateway", "", spelled, (f"host {host or address}, path {asked.path}",))
-    rules = _host(host_rules(snapshot), host)
+    found = ways_in(snapshot, *facts.gateway, facts.https_port)
+    way = next((way for way in found if (way.address, way.port) == (address, int(port))), None)
+    if way is None:
+        return Path(spelled, (), why=f"the gateway has no listener at {spelled}: no Ingress there has a certificate")
+    known = host_rules(snapshot, way.ingresses)
+    rules = _host(known, host)
     if rules is None:
-        hosts = sorted({one.host for one in host_rules(snapshot)})
-        told = f"there is {', '.join(hosts)}" if hosts else "there is no Ingress at all"
+        hosts = ", ".join(sorted({one.host for one in known}))
+        told = f"there is {hosts}" if hosts else "there is no Ingress at all"
         return Path(spelled, (gateway,), why=f"404: no Ingress takes host {host or address}; {told}")
     rule = next((one for one in rules.ordered() if one.match.takes(asked.path)), None)
     if rule is None:
         paths = ", ".join(one.match.path for one in rules.ordered())
         return Path(spelled, (gateway,), why=f"404: no path of host {rules.host} takes {asked.path}; there is {paths}")
     return _backend(spelled, gateway, rule, snapshot, facts)
-
-
-def _classless(ingress: Ingress) -> Ingress:
-    """The Ingress as one of the gateway's: its class has done its work when a request is here."""
-    spec = ingress.spec.model_copy(update={"ingress_class_name": None})
-    return ingress.model_copy(update={"spec": spec})
 
 
 def _host(known: Sequence[HostRules], host: str) -> HostRules | None:

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from mesh.api import scheme
+from mesh.api.config import Secret
 from mesh.api.core import Node, Pod
-from mesh.api.services import EndpointSlice, Ingress, Service
+from mesh.api.services import EndpointSlice, Ingress, IngressClass, Service
 from mesh.api.traffic import RouteRule
 from mesh.cli import output, rest, state
 from mesh.cli.trace_facts import Facts, is_address, parse
@@ -63,6 +64,7 @@ def gather(running: state.State) -> Facts:
         pods=every(Pod),
         ingresses=every(Ingress),
         rules=every(RouteRule),
+        more=[*every(IngressClass), *every(Secret)],
         gateway=(address, int(port)),
         others=others,
         refused=refused(list(events)),

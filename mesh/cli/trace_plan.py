@@ -45,7 +45,8 @@ def trace(asked: Asked, facts: Facts, source: str = PEOPLE) -> tuple[Path, ...]:
         asked = Asked(asked.text, asked.host, _only_port(named.service), asked.path, asked.is_url)
     gateway = facts.gateway if named.addresses == (facts.gateway[0],) else None
     if gateway is not None:
-        asked = Asked(asked.text, asked.host, gateway[1], asked.path, asked.is_url)
+        port = facts.https_port if asked.port == 443 and facts.https_port else gateway[1]
+        asked = Asked(asked.text, asked.host, port, asked.path, asked.is_url)
     paths = (_from(asked, address, facts, source) for address in named.addresses)
     return tuple(Path(p.address, (name, *p.hops), p.endpoints, p.why, p.fails_when) for p in paths)
 
@@ -66,8 +67,8 @@ def _from(asked: Asked, address: str, facts: Facts, source: str) -> Path:
     spelled = f"{address}:{port}"
     if port in here:
         return _service_path(here[port], facts, source)
-    if (address, port) == facts.gateway:
-        return gateway_path(asked, spelled, facts, own=False)
+    if address == facts.gateway[0] and port in (facts.gateway[1], facts.https_port):
+        return gateway_path(asked, spelled, facts)
     if facts.of_nlb(address):
         return _nlb_path(asked, address, port, facts)
     if (address, port) in facts.others:
@@ -229,12 +230,12 @@ def _nlb_path(asked: Asked, address: str, port: int, facts: Facts) -> Path:
         return Path(spelled, (hop,), why="its zone has no node, and cross-zone load balancing is off")
     if port not in open_ports:
         return Path(spelled, (hop,), why=f"no listener at port {port}; there is {', '.join(map(str, open_ports))}")
-    inner = gateway_path(asked, spelled, facts, own=True)
+    inner = gateway_path(asked, spelled, facts)
     return Path(spelled, (hop, *inner.hops), inner.endpoints, inner.why, inner.fails_when)
 
 
-def gateway_path(asked: Asked, spelled: str, facts: Facts, *, own: bool) -> Path:
+def gateway_path(asked: Asked, spelled: str, facts: Facts) -> Path:
     """What the gateway does with a request."""
     from mesh.cli.trace_gateway import through  # translation is slow to import, and few traces need it
 
-    return through(asked, spelled, facts, own=own)
+    return through(asked, spelled, facts)
