@@ -51,6 +51,11 @@ def unready(server: rest.Rest, nodes: int) -> Iterator[str]:
             want, have = spec.get("replicas", 1), status.get("readyReplicas") or 0
             if have < want or (status.get("observedGeneration") or 0) < obj["metadata"].get("generation", 0):
                 yield f"{word[:-1]} {obj['metadata']['name']} {have}/{want}"
+    for obj in items(server, "daemonsets"):
+        status = obj.get("status") or {}
+        want, have = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+        if have < want or (status.get("observedGeneration") or 0) < obj["metadata"].get("generation", 0):
+            yield f"daemonset {obj['metadata']['name']} {have}/{want}"
     yield from _unlisted(items(server, "pods"), items(server, "services"), items(server, "endpoints"))
 
 
@@ -97,7 +102,8 @@ def lowest_port() -> int:
 def pod_reasons(pods: Objects, events: Objects) -> Iterator[str]:
     """Why pods are not ready: what a waiting container says, else the last warning about the pod."""
     for pod in pods:
-        if _condition(pod, "Ready") or pod["metadata"].get("deletionTimestamp"):
+        ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+        if ended or _condition(pod, "Ready") or pod["metadata"].get("deletionTimestamp"):
             continue
         said = list(_waiting(pod)) or _last_warning(pod, events)
         for text in said:

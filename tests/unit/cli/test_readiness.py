@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from mesh.cli.readiness import pod_reasons, unserved
+from mesh.cli.readiness import pod_reasons, unready, unserved
+from mesh.cli.rest import Rest
 
 Obj = dict[str, Any]
 
@@ -61,6 +62,33 @@ def test_a_pod_that_goes_is_not_missed() -> None:
     going = pod("a")
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert list(pod_reasons([going], [])) == []
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_pod_that_ended_is_not_missed(phase: str) -> None:
+    over = pod("a")
+    over["status"]["phase"] = phase
+    assert list(pod_reasons([over], [])) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        pytest.param({"desiredNumberScheduled": 2, "numberReady": 2, "observedGeneration": 1}, [], id="ready"),
+        pytest.param(
+            {"desiredNumberScheduled": 2, "numberReady": 1, "observedGeneration": 1}, ["daemonset a 1/2"], id="one-missing"
+        ),
+        pytest.param({}, ["daemonset a 0/0"], id="not-seen-yet"),
+    ],
+)  # fmt: skip
+def test_daemons_are_waited_for(status: Obj, said: list[str]) -> None:
+    daemon_set = {"metadata": {"name": "a", "generation": 1}, "spec": {}, "status": status}
+
+    class Server(Rest):
+        def call(self, method: str, path: str, *args: object, **kwargs: object) -> Obj:
+            return {"items": [daemon_set] if path.endswith("/daemonsets") else []}
+
+    assert list(unready(Server("http://127.0.0.1:1"), 0)) == said
 
 
 def test_low_ports_are_told() -> None:
