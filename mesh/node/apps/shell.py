@@ -86,6 +86,8 @@ def _applets(tools: Path, path: str) -> Path:
     for name in applets.APPLETS:
         run = shlex.join([sys.executable, "-I", "-S", applets.__file__, name])
         put_script(where / name, f'{first if name == "wget" else ""}exec {run} "$@"\n')
+    if shutil.which("python", path=path) is None:  # many machines call it python3 alone
+        put_script(where / "python", 'exec python3 "$@"\n')
     return where
 
 

@@ -1,4 +1,9 @@
 import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +88,45 @@ def test_image_ids_tell_what_runs() -> None:
     assert plain.image_id != mine.image_id
     assert plain.image_id == ImageTable().find("web:1").image_id
     assert repository("a/b:c") == "a/b"
+
+
+def test_tags_that_run_the_same_have_one_digest() -> None:
+    table = ImageTable({"web": "run me", "shop": "run me"})
+    assert table.find("web:1").digest == table.find("web:2").digest == table.find("shop").digest
+    assert ImageTable().find("nginx:1.25").digest != ImageTable().find("nginx:1.27").digest
+    assert ImageTable().find("my/one").digest != ImageTable().find("my/other").digest
+    assert ImageTable({"web": "crash"}).find("web").digest != ImageTable().find("web").digest
+
+
+@pytest.mark.parametrize(
+    ("reference", "titles"),
+    [
+        pytest.param("nginx", ["base", "program", "application", "settings"], id="built in"),
+        pytest.param("web", ["base", "program", "application", "settings"], id="a user's"),
+        pytest.param("busybox", ["base", "program", "settings"], id="this machine's"),
+        pytest.param("run", ["base", "settings"], id="whatever the container says"),
+        pytest.param("any/other", ["base", "program", "application", "settings"], id="stands in"),
+    ],
+)
+def test_layers(reference: str, titles: list[str]) -> None:
+    image = ImageTable({"web": f"{sys.executable} {__file__}", "run": "run"}).find(reference)
+    assert [layer.title for layer in image.layers] == titles
+    if reference == "web":
+        assert [file.name for layer in image.layers for file in layer.files] == [sys.executable, __file__]
+
+
+def test_a_kept_program_still_finds_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import beside; print(beside.WORD)")
+    (tmp_path / "beside.py").write_text("WORD = 'found'")
+    kept = tmp_path / "kept" / "app.py"
+    kept.parent.mkdir()
+    shutil.copy(tmp_path / "app.py", kept)
+    image = replace(ImageTable({"web": f"{sys.executable} {kept}"}).find("web"), beside=(str(tmp_path),))
+    start = image.start((), ("more",), None)  # type: ignore[arg-type]
+    assert start is not None
+    assert start.words == (sys.executable, str(kept), "more")
+    done = subprocess.run(start.words, env=dict(start.env), capture_output=True, text=True, timeout=20)
+    assert done.stdout == "found\n", done.stderr
 
 
 @pytest.mark.parametrize(
