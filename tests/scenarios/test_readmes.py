@@ -100,7 +100,11 @@ def shown(name: str, out: str) -> None:
             assert put == got
             assert "\nround" in out
         case "ramped":
-            first, *mixed, last = answers
+            _, _, undone = out.partition("$ kubectl rollout undo")
+            stayed = re.findall(r"Version: (v\d)", undone)
+            first, *mixed, last = answers[: len(answers) - len(stayed)]
+            assert stayed == sorted(stayed, reverse=True), "a user with a cookie never goes back"
+            assert (stayed[0], stayed[-1]) == ("v2", "v1")
             assert (first, last) == ("v1", "v2")
             assert set(mixed) == {"v1", "v2"}, "half way both versions answer"
         case "recreate":
