@@ -1,8 +1,8 @@
 """Who owns which fields of an object?
 
-What metadata.managedFields says, as values: one entry for each manager, operation and subresource. An object is
-tracked from its first server-side apply on; until then nobody pays for it, and what stands in it belongs to the one
-who wrote it before the first apply.
+What metadata.managedFields says, as values: one entry for each manager, operation and subresource. What somebody from
+outside makes is tracked from the start. What the mesh itself makes (pods by the thousand, events) is tracked from its
+first server-side apply on; until then nobody pays for it, and all of it belongs to the one who wrote it before.
 """
 
 from collections.abc import Iterable
@@ -59,13 +59,14 @@ class Owner:
 
 def owned_leaves(kind: Kind, obj: Json, subresource: str = "") -> dict[Path, Any]:
     """path -> value of what a writer of this object (or of its status) can own."""
-    skip_status = kind.has_status and subresource != "status"
-    found: dict[Path, Any] = {}
-    for path, value in leaves(obj, ownable(kind)):
-        own = path[:2] not in _UNOWNED and path[:1] not in _UNOWNED and path != ("f:metadata",)
-        if own and (path[0] != "f:status" or not skip_status) and (subresource != "status" or path[0] == "f:status"):
-            found[path] = value
-    return found
+    if subresource == "status":
+        return dict(leaves({"status": obj["status"]}, ownable(kind))) if "status" in obj else {}
+    seen = {name: value for name, value in obj.items() if name != "status"} if kind.has_status else obj
+    return {
+        path: value
+        for path, value in leaves(seen, ownable(kind))
+        if path[:2] not in _UNOWNED and path[:1] not in _UNOWNED and path != ("f:metadata",)
+    }
 
 
 def read(managed: Any) -> list[Owner]:
@@ -98,6 +99,11 @@ def write(owners: Iterable[Owner]) -> Managed:
             entry["subresource"] = owner.writer.subresource
         entries.append(entry)
     return entries
+
+
+def created(kind: Kind, obj: Json, writer: Writer, now: str) -> Managed:
+    """managedFields of an object that a plain write makes: all of it, defaults too, is the writer's."""
+    return write([Owner(writer, UPDATE, kind.api_version, now, frozenset(owned_leaves(kind, obj)))])
 
 
 def before_first_apply(kind: Kind, live: Json, now: str) -> Owner:

@@ -16,7 +16,7 @@ from mesh.api.errors import AlreadyExists, BadRequest, Conflict, Expired, Forbid
 from mesh.api.extensions import accepted_status
 from mesh.api.scheme import Kind
 from mesh.apiserver import apply, eviction, plugins
-from mesh.apiserver.apply_owners import OWN_WRITER, Managed, Writer, tracked
+from mesh.apiserver.apply_owners import OWN_WRITER, Managed, Writer, created, tracked
 from mesh.apiserver.defined import Defined
 from mesh.apiserver.watch import Scope, Watcher
 from mesh.runtime.clock import Clock, rfc3339
@@ -85,12 +85,13 @@ class Registry:
 
     def create(
         self, kind: Kind, obj: Json, namespace: str = "", api_version: str = "", dry_run: bool = False,
-        trusted: bool = False, managed: Managed | None = None,
+        trusted: bool = False, writer: Writer = OWN_WRITER, managed: Managed | None = None,
     ) -> Record:  # fmt: skip
         """Admit and store a new object; takes `obj` over. Raises AlreadyExists, Invalid, BadRequest, Forbidden.
 
         api_version: the group-version that `obj` is written in, home when empty.  trusted: the object comes from a
-        typed model, so that its shape needs no check.
+        typed model, so that its shape needs no check.  managed: who owns which field; None: the writer owns all of
+        it, and nobody keeps account where that is the mesh itself.
         """
         obj = conversion.to_home(kind, obj, api_version or kind.api_version)
         obj = admission.without_nulls(obj)
@@ -103,6 +104,8 @@ class Registry:
         plugins.on_create(kind, obj, self._stored)
         validation.refuse_if(kind, obj, validation.all_causes(kind, obj, None, shape))
         self._check_namespace(kind, obj["metadata"].get("namespace") or "")
+        if managed is None and writer is not OWN_WRITER:
+            managed = created(kind, obj, writer, rfc3339(self.clock.wall()))
         if managed is not None:
             obj["metadata"]["managedFields"] = managed
         if kind is _DEFINITION:

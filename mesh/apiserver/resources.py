@@ -9,7 +9,7 @@ from mesh.api import conversion, deletion, fields, selectors
 from mesh.api.errors import ApiError, BadRequest, MethodNotAllowed, NotFound
 from mesh.api.scheme import Kind
 from mesh.apiserver import apply, bodies, pages, scale
-from mesh.apiserver.apply_owners import Writer
+from mesh.apiserver.apply_owners import OWN_WRITER, Writer
 from mesh.apiserver.numbers import whole
 from mesh.apiserver.patch import APPLY_PATCH, apply_patch
 from mesh.apiserver.paths import Target
@@ -78,7 +78,10 @@ class Resources:
         if request.method == "POST" and (target.namespace or not target.kind.namespaced):
             obj = _whole_object(await _json(request))
             warnings = self._judge(request, target, obj)
-            made = self.registry.create(target.kind, obj, target.namespace, target.api_version, _dry_run(request))
+            made = self.registry.create(
+                target.kind, obj, target.namespace, target.api_version, _dry_run(request),
+                writer=_writer(request, target)[0],
+            )  # fmt: skip
             return self._answer(form, made, status=201, warnings=warnings)
         if request.method == "DELETE":
             options = await _delete_options(request, target)
@@ -250,6 +253,8 @@ def _writer(request: web.Request, target: Target, is_apply: bool = False) -> tup
     force = request.query.get("force", "") in ("true", "1")
     apply.check_options(manager, force, is_apply)
     program = request.headers.get("User-Agent", "").partition("/")[0][:128]
+    if not manager and program == OWN_WRITER.manager and not target.subresource:
+        return OWN_WRITER, force
     return Writer(manager or program or "unknown", target.subresource), force
 
 

@@ -110,6 +110,7 @@ def test_server_side_apply(kubectl: Kubectl) -> None:
 
 def test_from_client_side_to_server_side_and_back(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=WEB)
+    assert kubectl.field(".metadata.managedFields[*].manager") == "kubectl-client-side-apply"
     assert "Apply failed with 2 conflicts" in kubectl("apply", "--server-side", "-f", "-", stdin=CHANGED, code=1)
     kubectl("apply", "--server-side", "-f", "-", stdin=WEB)
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=CHANGED)

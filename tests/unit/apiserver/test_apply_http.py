@@ -72,11 +72,26 @@ async def test_a_scale_is_somebody_elses_write(http: aiohttp.ClientSession) -> N
     assert (status, forced["spec"]["replicas"], managers(forced)) == (200, 3, [("ann", "Apply", "")])
 
 
-async def test_an_object_that_nobody_applied_is_not_tracked(http: aiohttp.ClientSession) -> None:
+async def test_who_makes_an_object_owns_it(http: aiohttp.ClientSession) -> None:
     status, made = await send(http, "POST", ROOT, web(), {"Content-Type": "application/yaml"}, fieldManager="x")
-    assert (status, managers(made)) == (201, [])
-    status, _ = await put(http, web(3))
+    assert (status, managers(made)) == (201, [("x", "Update", "")])
+    (entry,) = made["metadata"]["managedFields"]
+    assert entry["fieldsV1"]["f:spec"]["f:progressDeadlineSeconds"] == {}
+    status, refused = await put(http, web(3))
     assert status == 409
+    assert refused["message"].startswith('Apply failed with 1 conflict: conflict with "x" using apps/v1 at ')
+    status, taken = await put(http, web(3), force="true")
+    assert (status, managers(taken)) == (200, [("ann", "Apply", ""), ("x", "Update", "")])
+    merge = {**MERGE, "User-Agent": "editor/2"}
+    _, edited = await send(http, "PATCH", f"{ROOT}/web", '{"metadata":{"labels":{"a":"b"}}}', merge)
+    assert ("editor", "Update", "") in managers(edited)
+
+
+async def test_what_the_mesh_makes_is_tracked_from_the_first_apply_on(http: aiohttp.ClientSession) -> None:
+    own = {"Content-Type": "application/yaml", "User-Agent": "loopmesh"}
+    status, made = await send(http, "POST", ROOT, web(), own)
+    assert (status, managers(made)) == (201, [])
+    assert (await put(http, web(3)))[0] == 409
     status, taken = await put(http, web(3), force="true")
     assert (status, managers(taken)) == (200, [("ann", "Apply", ""), ("before-first-apply", "Update", "")])
 
