@@ -25,6 +25,9 @@ REDIRECTS = (f"{session.NGINX}ssl-redirect", f"{session.NGINX}force-ssl-redirect
 """Annotations that send plain requests to TLS."""
 _HTTP_PREFIXES = ("http", "http2", "grpc")
 _HTTP_PROTOCOLS = ("http", "http2", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws")
+_KNOWN_OTHERWISE = frozenset({25, 53, 2181, 3306, 5432, 5672, 6379, 9042, 9092, 11211, 27017})
+"""Mail, DNS, ZooKeeper, MySQL, PostgreSQL, AMQP, Redis, Cassandra, Kafka, memcached and MongoDB. Istio looks at the first
+bytes of a port that has no name; here its number says as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,10 +194,12 @@ class SliceBackend:
 
 
 def is_http(port: ServicePort) -> bool:
-    """Whether a service port speaks HTTP: appProtocol decides, else the name's prefix; no name means yes."""
+    """Whether a service port speaks HTTP: appProtocol decides, else the name's prefix, else the number."""
     if port.app_protocol:
         return port.app_protocol.lower() in _HTTP_PROTOCOLS
-    return not port.name or names_http(port.name)
+    if port.name:
+        return names_http(port.name)
+    return not {port.port, port.target_port} & _KNOWN_OTHERWISE
 
 
 def names_http(name: str) -> bool:

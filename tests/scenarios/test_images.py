@@ -49,7 +49,7 @@ spec:
 apiVersion: v1
 kind: Service
 metadata: {name: redis}
-spec: {selector: {app: redis}, ports: [{name: tcp-redis, port: 6379}]}
+spec: {selector: {app: redis}, ports: [{port: 6379}]}
 ---
 apiVersion: apps/v1
 kind: StatefulSet

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from mesh.translate.views import pod_view, rule_view, service_view, slice_view
+from mesh.api.services import ServicePort
+from mesh.translate.views import is_http, pod_view, rule_view, service_view, slice_view
 
 Parse = Callable[[str], list[Any]]
 
@@ -99,3 +100,19 @@ endpoints: [{addresses: []}, {addresses: [127.0.0.9], conditions: {}}]
     view = slice_view(parse(text)[0])
     assert [(end.address, end.ready, end.ports) for end in view.backends] == [("127.0.0.9", True, (("http", 80),))]
     assert slice_view(parse(text.replace("IPv4", "IPv6"))[0]).backends == ()
+
+
+@pytest.mark.parametrize(
+    ("port", "http"),
+    [
+        pytest.param({"port": 80}, True, id="no name"),
+        pytest.param({"port": 6379}, False, id="no name, but a number that databases have"),
+        pytest.param({"port": 80, "targetPort": 5432}, False, id="the number behind it"),
+        pytest.param({"port": 6379, "name": "http-redis"}, True, id="a name says more than a number"),
+        pytest.param({"port": 80, "name": "redis"}, False, id="a name of something else"),
+        pytest.param({"port": 80, "name": "http", "appProtocol": "redis"}, False, id="appProtocol says most"),
+        pytest.param({"port": 6379, "appProtocol": "HTTP"}, True, id="appProtocol beside a database's number"),
+    ],
+)
+def test_what_speaks_http(port: dict[str, Any], http: bool) -> None:
+    assert is_http(ServicePort.model_validate(port)) is http
