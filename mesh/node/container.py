@@ -23,6 +23,7 @@ from mesh.node.kubelet.journal import Journal
 from mesh.node.launch import Place, Work, around, launch, runs_program
 from mesh.node.prober import Prober
 from mesh.node.process import CommandNotFound
+from mesh.node.read_only import Guard
 from mesh.runtime.clock import rfc3339
 
 Tell = Callable[[str, str, bool], None]
@@ -112,9 +113,9 @@ class RunningContainer:
             self._tell(f"Failed{title}", f"{title} failed: {problem}", True)
         return problem is None
 
-    def _beside(self, words: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str], Path]:
+    def _beside(self, words: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str], Path, Guard | None]:
         found = around(self.pod, self.container, self.image, self.place, self.sources)
-        return with_volumes(words, found.context.volumes), found.env, found.context.volume_dir
+        return with_volumes(words, found.context.volumes), found.env, found.context.volume_dir, found.guard
 
     async def _start(self) -> lifecycle.StartFailed | None:
         name = self.container.image

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from mesh.api.core import Container, Pod
-from mesh.node import hooks, probes
+from mesh.node import hooks, probes, read_only
 from mesh.node.images import Image
 from mesh.node.launch import runs_program
 from mesh.node.order import never_ends
@@ -37,6 +37,8 @@ def _not_executed(container: Container, image: Image) -> Iterator[Line]:
         yield f"{where}.command: {container.image} {instead}", name
     if container.working_dir and program:
         yield f"{where}.workingDir: programs run where `mesh up` was called", name
+    if program and any(mount.read_only for mount in container.volume_mounts or ()) and not read_only.possible():
+        yield f"{where}.volumeMounts.readOnly: this system gives no process mounts of its own; it is not enforced", name
     for hook in (hooks.POST_START, hooks.PRE_STOP):
         if why := hooks.not_executed(container, hook, program):
             yield f"{where}.lifecycle.{hook}: {why}", name

@@ -20,13 +20,17 @@ from mesh.node.kubelet.channels import Terminal, Wants
 from mesh.node.kubelet.command import execute
 from mesh.node.kubelet.inbox import Inbox
 from mesh.node.probes import port_number
+from mesh.node.read_only import Guard
 
 POST_START, PRE_STOP = "postStart", "preStop"
 HTTP_LIMIT_S = 30
 MOST_SAID = 1024
 _OUTPUT = Wants(stdin=False, stdout=True, stderr=True, tty=False)
-Beside = Callable[[Sequence[str]], tuple[Sequence[str], Mapping[str, str], Path]]
-"""Words of a command -> what to run beside the container, with its environment and directory. Raises BadSetting."""
+Beside = Callable[[Sequence[str]], tuple[Sequence[str], Mapping[str, str], Path, Guard | None]]
+"""Words of a command -> what to run beside the container, its environment, its directory and what guards it.
+
+Raises BadSetting.
+"""
 
 
 def action(container: Container, hook: str) -> Mapping[str, Any] | None:
@@ -87,11 +91,13 @@ class _Said:
     async def finish(self, status: Mapping[str, Any]) -> None: ...
 
 
-async def quietly(words: Sequence[str], env: Mapping[str, str], directory: Path) -> tuple[int, str]:
+async def quietly(
+    words: Sequence[str], env: Mapping[str, str], directory: Path, guard: Guard | None
+) -> tuple[int, str]:
     """Run a command: its exit code, and what it said. Cancelled: it is killed."""
     os.makedirs(directory, exist_ok=True)
     said = _Said()
-    code = await execute(words, env, directory, _OUTPUT, said)
+    code = await execute(words, env, directory, _OUTPUT, said, guard)
     return code, said.text.decode(errors="replace").strip()
 
 

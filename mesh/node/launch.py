@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mesh.api.core import Container, Pod
 from mesh.client.base import Client
-from mesh.node import environment, pod_dns
+from mesh.node import environment, pod_dns, read_only
 from mesh.node.apps.context import AppContext
 from mesh.node.apps.serving import Listening
 from mesh.node.apps.start import Start
@@ -53,13 +53,14 @@ class Around:
     """What a container finds around it.
 
     own: the environment of its manifest.  env: that with what a program finds besides.  start: how it begins as a
-    child process; None for a built-in application.
+    child process; None for a built-in application.  guard: keeps a process from what is read-only.
     """
 
     own: Mapping[str, str]
     env: Mapping[str, str]
     context: AppContext
     start: Start | None
+    guard: read_only.Guard | None = None
 
 
 def runs_program(image: Image) -> bool:
@@ -76,7 +77,7 @@ def around(
     args = tuple(environment.expand(arg, own) for arg in container.args or ())
     declared = tuple(port.container_port for port in container.ports or () if port.protocol == "TCP")
     volumes, scratch = place.volumes.mount(pod, container, own, starts), place.volumes.scratch(pod, container)
-    read_only = place.volumes.read_only(pod, container)
+    fixed = place.volumes.read_only(pod, container)
     context = AppContext(
         pod_name=pod.name,
         pod_ip=place.pod_ip,
@@ -92,14 +93,15 @@ def around(
         args=args,
         scratch_dir=scratch,
         dns=place.dns,
-        read_only=read_only,
-        volume_read_only=next(iter(volumes), None) in read_only,
+        read_only=fixed,
+        volume_read_only=next(iter(volumes), None) in fixed,
     )
     start = image.start(command, args, context)
     if start is None and starts:
         return Around(own, own, context, None)
     given = _given(pod, container, place, context)
-    return Around(own, {**given, **(start.env if start else {}), **own}, context, start)
+    guard = read_only.guard([volumes[mount] for mount in fixed])
+    return Around(own, {**given, **(start.env if start else {}), **own}, context, start, guard)
 
 
 def _given(pod: Pod, container: Container, place: Place, context: AppContext) -> dict[str, str]:
@@ -120,6 +122,7 @@ async def launch(
     """Start the container's application or program. Raises BadSetting, OSError."""
     found = around(pod, container, image, place, sources, starts=True)
     if found.start is not None:
-        return await Program.start(found.start.words, found.env, journal.begin_file(), found.start.folder)
+        words, folder = found.start.words, found.start.folder
+        return await Program.start(words, found.env, journal.begin_file(), folder, found.guard)
     app = image.build(found.own, found.context)
     return await Listening.open(app, place.address, found.context.ports, journal.begin_memory())

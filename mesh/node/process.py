@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mesh.node.apps.context import BadSetting
+from mesh.node.read_only import Guard
 
 MAX_LOG_BYTES = 8 << 20
 LOG_CHECK_S = 2.0
@@ -39,6 +40,13 @@ def _prctl() -> Callable[[int, int], int] | None:
 _PRCTL = _prctl()
 
 
+def begin_child(parent: int, guard: Guard | None) -> None:
+    """What a child does between fork and exec. guard: takes rights from it."""
+    if guard is not None:
+        guard()  # first, since new rights make the kernel forget the wish below
+    die_with_parent(parent)
+
+
 def die_with_parent(parent: int) -> None:
     """End with the node process. Runs in the child between fork and exec."""
     if _PRCTL is not None:
@@ -56,9 +64,12 @@ class Program:
 
     @classmethod
     async def start(
-        cls, command: Sequence[str], env: Mapping[str, str], log_path: Path, folder: Path | None = None
-    ) -> "Program":
+        cls, command: Sequence[str], env: Mapping[str, str], log_path: Path, folder: Path | None = None,
+        guard: Guard | None = None,
+    ) -> "Program":  # fmt: skip
         """Start the command. folder: its working directory, made if it is not there; None is the node's own.
+
+        guard: takes from it what it may not do.
 
         Raises CommandNotFound, BadSetting.
         """
@@ -80,7 +91,7 @@ class Program:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
-                    preexec_fn=lambda: die_with_parent(parent),
+                    preexec_fn=lambda: begin_child(parent, guard),
                 )
             except (OSError, ValueError) as error:
                 raise BadSetting(f"command {command[0]!r}: {getattr(error, 'strerror', None) or error}") from error

@@ -8,10 +8,13 @@ from mesh.node.apps.shell import with_volumes
 from mesh.node.container import RunningContainer
 from mesh.node.launch import around
 from mesh.node.pod import PodWorker
+from mesh.node.read_only import Guard
 
 
-def surroundings(running: RunningContainer, words: Sequence[str]) -> tuple[Sequence[str], dict[str, str], Path]:
-    """Command, environment and directory: those of the container, its sidecar as http_proxy included.
+def surroundings(
+    running: RunningContainer, words: Sequence[str]
+) -> tuple[Sequence[str], dict[str, str], Path, Guard | None]:
+    """Command, environment, directory and what guards it: those of the container, its sidecar as http_proxy included.
 
     Where the words name a mountPath, the volume's directory stands there. Raises BadSetting.
     """
@@ -19,7 +22,7 @@ def surroundings(running: RunningContainer, words: Sequence[str]) -> tuple[Seque
     context = found.context
     if not context.volumes:
         context.volume_dir.mkdir(parents=True, exist_ok=True)
-    return with_volumes(words, context.volumes), dict(found.env), context.volume_dir
+    return with_volumes(words, context.volumes), dict(found.env), context.volume_dir, found.guard
 
 
 def address_of(worker: PodWorker, port: int) -> str:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mesh.node.kubelet.channels import Channels, Wants
-from mesh.node.process import die_with_parent
+from mesh.node.process import begin_child
+from mesh.node.read_only import Guard
 
 CHUNK_BYTES, READ_AHEAD_BYTES = 1 << 15, 1 << 16
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -27,13 +28,17 @@ _END_OF_INPUT = b"\x04"
 
 
 async def execute(
-    words: Sequence[str], env: Mapping[str, str], directory: Path, wants: Wants, channels: Channels
-) -> int:
-    """Run the command and carry its input and output; the exit code. Cancelled: the command is killed."""
+    words: Sequence[str], env: Mapping[str, str], directory: Path, wants: Wants, channels: Channels,
+    guard: Guard | None = None,
+) -> int:  # fmt: skip
+    """Run the command and carry its input and output; the exit code. Cancelled: the command is killed.
+
+    guard: takes from it what it may not do.
+    """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     run = _with_terminal if wants.tty else _with_pipes
     try:
-        return await run(words, {**inherited, **env}, directory, wants, channels)
+        return await run(words, {**inherited, **env}, directory, wants, channels, guard)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         missing = isinstance(error, FileNotFoundError)
         why = "executable file not found in $PATH" if missing else getattr(error, "strerror", None) or str(error)
@@ -42,7 +47,7 @@ async def execute(
 
 
 async def _with_pipes(
-    words: Sequence[str], env: Mapping[str, str], directory: Path, wants: Wants, channels: Channels
+    words: Sequence[str], env: Mapping[str, str], directory: Path, wants: Wants, channels: Channels, guard: Guard | None
 ) -> int:
     pipe, null, parent = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL, os.getpid()
     process, transport = await _spawn(
@@ -53,7 +58,7 @@ async def _with_pipes(
         stdout=pipe if wants.stdout else null,
         stderr=pipe if wants.stderr else null,
         start_new_session=True,
-        preexec_fn=lambda: die_with_parent(parent),
+        preexec_fn=lambda: begin_child(parent, guard),
     )
     output = [
         _copy_out(reader, channels, name)
@@ -134,7 +139,7 @@ async def _type(channels: Channels, stdin: asyncio.StreamWriter) -> None:
 
 
 async def _with_terminal(
-    words: Sequence[str], env: Mapping[str, str], directory: Path, wants: Wants, channels: Channels
+    words: Sequence[str], env: Mapping[str, str], directory: Path, wants: Wants, channels: Channels, guard: Guard | None
 ) -> int:
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
@@ -143,7 +148,7 @@ async def _with_terminal(
     def own_terminal() -> None:
         # uvloop's child makes its session, and gets the terminal as its input, only after this: too late for us.
         os.setsid()
-        die_with_parent(parent)
+        begin_child(parent, guard)
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
 
     try:

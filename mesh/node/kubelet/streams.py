@@ -57,11 +57,11 @@ class Streams:
             raise BadRequest("you must specify a command")
         if len(words) > MAX_WORDS or any(len(word) > LARGEST_WORD or "\0" in word for word in words):
             raise BadRequest(f"the command is too long, or holds a NUL: at most {MAX_WORDS} words are taken")
-        command, env, directory = surroundings(running, words)
+        command, env, directory, guard = surroundings(running, words)
         wants = Wants.of(request.query)
 
         async def work(channels: Channels) -> Mapping[str, Any]:
-            return exit_status(await execute(command, env, directory, wants, channels))
+            return exit_status(await execute(command, env, directory, wants, channels, guard))
 
         return await _converse(request, wants, work)
 

@@ -24,7 +24,7 @@ def touch(path: Path, text: str = "x") -> dict[str, Any]:
 async def carry_out(tmp_path: Path, wanted: Mapping[str, Any], program: bool = True) -> str | None:
     container = Container.model_validate({"name": "app", "ports": [{"name": "http", "containerPort": 1}]})
     return await hooks.run(
-        wanted, container, "127.0.0.1", program, lambda words: (words, {"NAME": "web"}, tmp_path / "d")
+        wanted, container, "127.0.0.1", program, lambda words: (words, {"NAME": "web"}, tmp_path / "d", None)
     )
 
 
