@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from mesh.api.core import Node, Pod, PodCondition
+from mesh.api.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
 from mesh.controllers.actions import Key, Patch, note
 from mesh.controllers.claim_view import ClaimView
 from mesh.controllers.facts import active, condition, terminating, with_condition
@@ -88,9 +89,9 @@ class SchedulerController(Controller):
         # Pods without a node, and since when: one that only waits for its volumes to be made is given a moment.
         self._stuck: dict[Key, float] = {}
         self._claims = ClaimView(self.caches)
-        self._claims.claims.on_change(self._storage_changed)
-        self._claims.volumes.on_change(self._storage_changed)
-        self._claims.classes.on_change(self._storage_changed)
+        self._claims.claims.on_change(self._claim_changed)
+        self._claims.volumes.on_change(self._volume_changed)
+        self._claims.classes.on_change(self._class_changed)
         self.caches.pods.on_change(self._pod_changed)
         self.caches.nodes.on_change(self._node_changed)
 
@@ -112,8 +113,25 @@ class SchedulerController(Controller):
         if old is None or new is None or _offer(old) != _offer(new):
             self._retry_stuck()
 
-    def _storage_changed(self, old: object, new: object) -> None:
+    def _claim_changed(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> None:
+        changed = new or old
+        if changed is not None:
+            self._retry_users(changed.key)
+
+    def _volume_changed(self, old: PersistentVolume | None, new: PersistentVolume | None) -> None:
+        ref = (new.spec.claim_ref if new is not None else None) or {}
+        if ref:
+            self._retry_users((str(ref.get("namespace", "")), str(ref.get("name", ""))))
+        else:
+            self._retry_stuck()
+
+    def _class_changed(self, old: StorageClass | None, new: StorageClass | None) -> None:
         self._retry_stuck()
+
+    def _retry_users(self, claim: Key) -> None:
+        for pod in self.caches.pods_by_claim.get(claim) if self._stuck else ():
+            if pod.key in self._stuck:
+                self.enqueue(pod.key)
 
     def _retry_stuck(self) -> None:
         for key in self._stuck:

@@ -207,3 +207,45 @@ async def test_one_pod_only(world: World) -> None:
     await world.client.delete(Pod, "a", "default")
     await world.settle()
     assert (await world.get(Pod, "b")).ready
+
+
+async def test_a_restarted_controller_knows_who_holds_what(world: World) -> None:
+    await world.apply(claim())
+    await world.apply(bound_pod("a", "node-1"))
+    await world.settle()
+    before = world.store.version
+    world.restart()
+    await world.settle()
+    assert world.store.version == before
+    await world.apply(bound_pod("b", "node-2"))
+    await world.settle()
+    assert await held(world) == {"node-1"}
+
+
+async def test_two_volumes_of_one_disk_are_one_disk(world: World) -> None:
+    """Retained data that another volume takes up, while the first still stands there."""
+    csi = {"driver": "loopmesh.io/directory", "volumeHandle": "kept"}
+    for name, node in (("one", "node-1"), ("two", "node-2")):
+        await world.apply(volume(name, csi=csi, claimRef={"namespace": "default", "name": name}))
+        await world.apply(claim(name, storageClassName=""))
+        await world.apply(bound_pod(name, node, name))
+        await world.settle()
+    assert await held(world) == {"node-1"}
+    await world.client.delete(Pod, "one", "default")
+    await world.settle()
+    assert await held(world) == {"node-2"}
+
+
+async def test_what_a_removed_volume_held_is_let_go(world: World) -> None:
+    await world.apply(claim())
+    await world.apply(bound_pod("a", "node-1"))
+    await world.settle()
+    (made,) = await world.all(PersistentVolume, None)
+    await world.client.delete(PersistentVolume, made.name)
+    await world.settle()
+    assert (await world.all(PersistentVolume, None), await held(world)) != ([], set()), "it is protected"
+    await world.client.patch(PersistentVolume, made.name, {"metadata": {"finalizers": None}})
+    await world.settle()
+    assert (await world.all(PersistentVolume, None), await held(world)) == ([], set())
+    assert (await one(world)).status.phase == "Lost"
+    assert "ClaimLost" in [event.reason for event in await world.events()]
