@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mesh.cli.state import State
-from mesh.cli.up import line_to_try
+from mesh.cli.up import line_to_try, names
 
 RUNNING = State(
     name="default",
@@ -39,3 +39,10 @@ def test_the_first_way_in(spec: dict[str, Any], line: str) -> None:
 
 def test_without_a_way_in_the_api_answers() -> None:
     assert line_to_try(RUNNING, []).startswith("curl http://127.0.0.1:8001/api/v1/services")
+
+
+@pytest.mark.parametrize(
+    ("text", "zones"), [("", ()), ("a", ("a",)), (" a, b,c ", ("a", "b", "c")), ("a,,b", ("a", "", "b"))]
+)
+def test_zones_as_people_write_them(text: str, zones: tuple[str, ...]) -> None:
+    assert names(text) == zones

@@ -268,6 +268,24 @@ async def test_a_port_in_use_is_told_once_and_taken_when_it_is_free(
     assert proxied.told[1:] == [("AddressServed", f"{VIP}:{PORT} is served now", False)]
 
 
+async def test_of_two_services_at_one_address_the_second_is_told_who_has_it(proxied: Proxied) -> None:
+    proxied.service()
+    proxied.endpoints(BACKENDS[0])
+    await until(BACKENDS[0])
+    body = {"clusterIP": VIP, "ports": [{"port": PORT, "targetPort": 9000}]}
+    proxied.put(Service, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "late"}, "spec": body})
+    meta = {"name": "late-1", "labels": {"kubernetes.io/service-name": "late"}}
+    piece = {"addressType": "IPv4", "endpoints": [{"addresses": [BACKENDS[1]]}], "ports": [{"name": "", "port": 9000}]}
+    kind = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice"}
+    proxied.put(EndpointSlice, {**kind, "metadata": meta, **piece})
+    async with asyncio.timeout(5):
+        while not proxied.told:
+            await asyncio.sleep(0.01)
+    message = f"{VIP}:{PORT} belongs to service default/web; choose another port"
+    assert proxied.told == [("AddressNotServed", message, True)]
+    assert await ask() == BACKENDS[0]
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [(errno.EACCES, "sysctl net.ipv4.ip_unprivileged_port_start=0"), (errno.EADDRNOTAVAIL, "every two seconds")],
