@@ -26,8 +26,8 @@ REDIRECTS = (f"{session.NGINX}ssl-redirect", f"{session.NGINX}force-ssl-redirect
 _HTTP_PREFIXES = ("http", "http2", "grpc")
 _HTTP_PROTOCOLS = ("http", "http2", "grpc", "grpc-web", "kubernetes.io/h2c", "kubernetes.io/ws")
 _KNOWN_OTHERWISE = frozenset({25, 53, 2181, 3306, 5432, 5672, 6379, 9042, 9092, 11211, 27017})
-"""Mail, DNS, ZooKeeper, MySQL, PostgreSQL, AMQP, Redis, Cassandra, Kafka, memcached and MongoDB. Istio looks at the first
-bytes of a port that has no name; here its number says as much."""
+"""Mail, DNS, ZooKeeper, MySQL, PostgreSQL, AMQP, Redis, Cassandra, Kafka, memcached and MongoDB. Istio looks at the
+first bytes of a port that has no name; here its number says as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
