@@ -1,18 +1,21 @@
 """How do the revisions of StatefulSets and DaemonSets get into the store, and back?"""
 
 import logging
+from collections import OrderedDict
 
+from mesh.api.core import PodTemplateSpec
 from mesh.api.errors import AlreadyExists
 from mesh.api.selectors import Selector
 from mesh.api.workloads import ControllerRevision, DaemonSet, StatefulSet
 from mesh.controllers.actions import Create
 from mesh.controllers.cache import select
 from mesh.controllers.facts import controlled_by, terminating
-from mesh.controllers.history_plan import History, Owner, plan_history
+from mesh.controllers.history_plan import History, Owner, canonical_of, plan_history, template_of
 from mesh.controllers.ownership import plan_claims
 from mesh.controllers.runtime import Controller
 
 log = logging.getLogger("mesh.controllers")
+REMEMBERED = 512
 
 
 class Historian:
@@ -21,6 +24,8 @@ class Historian:
     def __init__(self, controller: Controller, kind: type[StatefulSet] | type[DaemonSet]) -> None:
         self._controller, self._kind = controller, kind
         self._caches = controller.caches
+        self._told: OrderedDict[tuple[str | None, int | None], bytes] = OrderedDict()
+        self._templates: OrderedDict[str, PodTemplateSpec] = OrderedDict()
         self._caches.revisions.on_change(self._changed)
 
     def _changed(self, old: ControllerRevision | None, new: ControllerRevision | None) -> None:
@@ -28,6 +33,26 @@ class Historian:
             owner = revision.metadata.controller if revision is not None else None
             if revision is not None and owner is not None and owner.kind == self._kind.__name__:
                 self._controller.enqueue((revision.namespace, owner.name))
+
+    def _canonical(self, obj: Owner | ControllerRevision) -> bytes:
+        """Remembered: a template only changes with its owner's generation, and in a revision never."""
+        memo = (obj.metadata.uid, obj.metadata.generation)
+        found = self._told.get(memo)
+        if found is None:
+            found = self._told[memo] = canonical_of(obj)
+            if len(self._told) > REMEMBERED:
+                self._told.popitem(last=False)
+        return found
+
+    def template(self, revision: ControllerRevision) -> PodTemplateSpec:
+        """The template that a stored revision keeps."""
+        uid = revision.metadata.uid or ""
+        found = self._templates.get(uid)
+        if found is None:
+            found = self._templates[uid] = template_of(revision)
+            if len(self._templates) > REMEMBERED:
+                self._templates.popitem(last=False)
+        return found
 
     async def history(self, owner: Owner, selector: Selector) -> History | None:
         """The history as it is stored; None when something was written first and the owner will be queued for it."""
@@ -38,7 +63,7 @@ class Historian:
             await self._controller.perform(claim)
         if claims:
             return None
-        history = plan_history(owner, owned)
+        history = plan_history(owner, owned, self._canonical)
         if history.write is None:
             return history
         if terminating(owner):

@@ -4,7 +4,7 @@ Source: Kubernetes' controller history. Each template that a StatefulSet or Daem
 going back to an old one gives that revision the next number, so the highest number is always the present.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +34,24 @@ class History:
     write: Create | Patch | None = None
 
 
-def plan_history(owner: Owner, revisions: Sequence[ControllerRevision]) -> History:
-    """Find the template among the revisions that the owner controls; else make one for it."""
+def canonical_of(obj: Owner | ControllerRevision) -> bytes:
+    """Bytes that are equal exactly when the templates are."""
+    return canonical(template_of(obj) if isinstance(obj, ControllerRevision) else obj.spec.template)
+
+
+def plan_history(
+    owner: Owner,
+    revisions: Sequence[ControllerRevision],
+    told: Callable[[Owner | ControllerRevision], bytes] = canonical_of,
+) -> History:
+    """Find the template among the revisions that the owner controls; else make one for it.
+
+    told: `canonical_of`, or what remembers its answers.
+    """
     ordered = in_order(revisions)
-    wanted = canonical(owner.spec.template)
+    wanted = told(owner)
     known = {revision.name: revision for revision in ordered}
-    same = [revision for revision in ordered if canonical(template_of(revision)) == wanted]
+    same = [revision for revision in ordered if told(revision) == wanted]
     highest = max((revision.revision for revision in ordered), default=0)
     if not same:
         made = _new(owner, wanted, highest + 1, known.keys())

@@ -11,7 +11,7 @@ from mesh.controllers.actions import Action, Create, Delete, Key, Patch, Plan, n
 from mesh.controllers.cache import select, workload_selector
 from mesh.controllers.expectations import Expectations
 from mesh.controllers.history import Historian
-from mesh.controllers.history_plan import plan_forgetting, template_of
+from mesh.controllers.history_plan import plan_forgetting
 from mesh.controllers.ownership import plan_claims
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 from mesh.controllers.statefulset_plan import Observed, missing_service, plan_stateful_set
@@ -21,6 +21,8 @@ from mesh.controllers.templates import REVISION_LABEL
 log = logging.getLogger("mesh.controllers")
 # A Service often comes right after the set that names it, from the same file.
 SERVICE_GRACE_S = 1.0
+# Sets of many pods are looked at less often.
+PACE_S_PER_POD, LONGEST_PACE_S = 0.0004, 0.4
 
 
 class StatefulSetController(Controller):
@@ -51,10 +53,11 @@ class StatefulSetController(Controller):
             if pod is None or owner is None or owner.kind != "StatefulSet":
                 continue
             key = (pod.namespace, owner.name)
-            self._expected.created(key, pod.key)
+            settled = self._expected.created(key, pod.key)
             if new is None or new.metadata.deletion_timestamp is not None:
-                self._expected.deleted(key, pod.metadata.uid or "")
-            self.enqueue(key)
+                settled |= self._expected.deleted(key, pod.metadata.uid or "")
+            count = self.caches.pods_by_owner.count(owner.uid)
+            self.enqueue_paced(key, 0.0 if settled else min(LONGEST_PACE_S, count * PACE_S_PER_POD))
         if new is not None and new.metadata.controller is None:
             for owner_set in self.caches.stateful_sets_selecting.selecting(new.namespace, new.metadata.labels):
                 self.enqueue(owner_set.key)
@@ -101,7 +104,7 @@ class StatefulSetController(Controller):
             stateful_set=owner,
             pods=pods,
             revision=history.present.name,
-            templates={name: template_of(revision) for name, revision in history.known.items()},
+            templates={name: self._historian.template(revision) for name, revision in history.known.items()},
             claims=self._claims(owner, pods),
             wall=self.clock.wall(),
         )

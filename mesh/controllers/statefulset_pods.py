@@ -4,7 +4,6 @@ Source: Kubernetes' stateful set utilities. A pod's name is its identity, in DNS
 claim outlives its pod, unless the retention policy gives it an owner to go with.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,8 +22,10 @@ RETAIN, DELETE = "Retain", "Delete"
 
 def ordinal_of(name: str, pod_name: str) -> int | None:
     """The ordinal in a pod's name; None when it is not a name of that set."""
-    found = re.fullmatch(re.escape(name) + r"-(0|[1-9][0-9]*)", pod_name)
-    return int(found[1]) if found else None
+    stem, _, digits = pod_name.rpartition("-")
+    if stem != name or not (digits.isascii() and digits.isdigit()) or (digits[0] == "0" and digits != "0"):
+        return None
+    return int(digits)
 
 
 def ordinals(owner: StatefulSet) -> range:
