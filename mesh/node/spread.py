@@ -1,7 +1,7 @@
 """Which endpoint does a connection go to? At random, as iptables has it, or the client's own with affinity."""
 
 import random
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mesh.node.ways import Binding, Group, NodeFact, Target, Way
 
@@ -9,8 +9,7 @@ MAX_AFFINITIES = 65536
 MAX_TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Where a connection goes. source: the address it leaves from; None for the client's own.  node: it comes by."""
 
     target: Target
@@ -49,7 +48,7 @@ class Spreader:
         """A way on, or None when there is none. tried: those that did not take this connection."""
         if way is None or len(tried) >= MAX_TRIES:
             return None
-        groups = eligible(way, client, at)
+        groups = eligible(way, client, at) if way.near or way.ranges else way.groups
         if tried:
             groups = tuple(group for group in groups if any(target not in tried for target in group.targets))
         if not groups:
