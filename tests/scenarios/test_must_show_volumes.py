@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from mesh.api.core import Pod
-from mesh.api.storage import PersistentVolumeClaim
+from mesh.api.storage import PersistentVolume, PersistentVolumeClaim
 from mesh.client.http import HttpClient
 from tests.scenarios.support import Mesh, Up
 from tests.scenarios.volume_table import BACK, BESIDE, COLUMNS, EXPECTED, KEPT, Play, claim, pod, table
@@ -19,6 +19,7 @@ REFUSED = {
     "no-class": ("", "ReadWriteOnce", "FailedBinding", NO_CLASS),
     "too-much": (None, "ReadWriteMany", "ProvisioningFailed", "access mode ReadWriteMany cannot be had"),
 }  # fmt: skip
+MADE = ("disk", "share")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,37 @@ def test_row(play: Play, kind: str) -> None:
 @pytest.mark.parametrize(("kind", "column"), [("hostpath", BACK), ("disk", BESIDE)])
 def test_a_node_finds_its_own(play: Play, kind: str, column: str) -> None:
     assert play.seen[(kind, column)] == KEPT
+
+
+async def test_what_is_deleted_goes_and_what_is_retained_is_found_again(play: Play, mesh: Mesh) -> None:
+    folder = mesh.home / "default" / "state" / "volumes"
+    async with HttpClient(mesh.up["api"]) as client, aiohttp.ClientSession() as http:
+        hands = Play(mesh, client, http)
+        made = {name: (await client.get(PersistentVolumeClaim, name, "default")).spec.volume_name for name in MADE}
+        assert all((folder / str(name)).is_dir() for name in made.values())
+        await client.patch(PersistentVolume, str(made["share"]), {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
+        for found in (await client.list(Pod, "default")).items:
+            if found.name.startswith(MADE):
+                await hands.gone(found.name)
+        for name in MADE:
+            await client.delete(PersistentVolumeClaim, name, "default")
+        await hands.phase(str(made["share"]), "Released")
+        await hands.phase(str(made["disk"]), None)
+        assert not (folder / str(made["disk"])).exists()
+        kept = await client.get(PersistentVolume, str(made["share"]))
+        again = {"metadata": {"name": "again"}, "spec": again_from(kept)}
+        await hands.create({"apiVersion": "v1", "kind": "PersistentVolume", **again})
+        await hands.create(claim("share", "", "ReadWriteMany"))
+        await hands.create(pod("share", "d"))
+        await hands.ready("share-d")
+        assert await hands.has("share-d")
+
+
+def again_from(kept: PersistentVolume) -> dict[str, object]:
+    """Another volume of the same files, kept for the claim `share`."""
+    spec = kept.spec.model_dump(by_alias=True, exclude_none=True)
+    named = {"claimRef": {"namespace": "default", "name": "share"}, "storageClassName": ""}
+    return {**spec, **named}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -17,6 +17,7 @@ from mesh.api.config import ConfigMap, Secret
 from mesh.api.core import Event, Pod
 from mesh.api.errors import NotFound
 from mesh.api.scheme import BY_GVK
+from mesh.api.storage import PersistentVolume
 from mesh.client.http import HttpClient
 from tests.scenarios.support import Mesh
 
@@ -245,6 +246,18 @@ class Play:
                 try:
                     await self.client.get(Pod, name, "default")
                 except NotFound:
+                    return
+                await asyncio.sleep(POLL_S)
+
+    async def phase(self, name: str, wanted: str | None) -> None:
+        """Wait until a volume is in that phase; None waits until it is gone."""
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                try:
+                    seen = (await self.client.get(PersistentVolume, name)).status.phase
+                except NotFound:
+                    seen = None
+                if seen == wanted:
                     return
                 await asyncio.sleep(POLL_S)
 
