@@ -64,7 +64,7 @@ def lb_endpoints(
         _endpoint(backend, backend.ports[port.name], memo)
         for backend in backends
         if port.name in backend.ports
-        and (not target.pod or backend.hostname == target.pod)
+        and (not target.pod or backend.label == target.pod)
         and (not wanted or wanted <= (backend.pod.labels if backend.pod else {}).items())
     )
 

@@ -37,6 +37,9 @@ from mesh.translate.views import (
 )
 
 Key = tuple[str, str]
+MOST_NAMELESS = 100
+"""Pods without a hostname that sidecars know by name, of one headless service: their names change with every pod, and
+the routes of all sidecars with them."""
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -51,7 +54,7 @@ class Snapshot:
     backends: Mapping[str, tuple[Backend, ...]]
     """By host; every address, ready or not."""
     hostnames: Mapping[str, tuple[str, ...]]
-    """By host: the names of its single pods, where they have names."""
+    """By host of a headless service: the names of its single pods."""
     rules: Mapping[str, tuple[RuleView, ...]]
     """By resolved destination host, in the order in which they are tried."""
     sourced: tuple[RuleView, ...]
@@ -236,9 +239,12 @@ class World:
         return True
 
     def _set_service(self, key: Key, view: ServiceView | None) -> bool:
+        old = self._services.get(key)
         changed = self._changed(self._services, key, view)
         if changed:
             self._sorted_services = None
+            if (old is not None and old.headless) != (view is not None and view.headless):
+                self._stale.add(key)  # whether its pods have names
         return changed
 
     def _set_rule(self, key: Key, view: RuleView | None) -> bool:
@@ -343,11 +349,14 @@ class World:
             self._backends.pop(service, None)
         elif self._backends.get(service) != backends:
             self._backends[service] = backends
-        self._name(service_host(service[1], service[0], self.domain), backends)
+        known_service = self._services.get(service)
+        headless = known_service is not None and known_service.headless
+        self._name(service_host(service[1], service[0], self.domain), backends if headless else ())
 
     def _name(self, host: str, backends: tuple[Backend, ...]) -> None:
-        """Note the names of a service's pods; the mapping stays the same object while none changes."""
-        names = tuple(sorted({backend.hostname for backend in backends if backend.hostname}))
+        """Note the names of a headless service's pods; the mapping stays the same object while none changes."""
+        nameless = sum(not backend.hostname for backend in backends)
+        names = tuple(sorted({b.label for b in backends if b.hostname or nameless <= MOST_NAMELESS}))
         if names != self._hostnames.get(host, ()):
             others = {known: found for known, found in self._hostnames.items() if known != host}
             self._hostnames = {**others, host: names} if names else others

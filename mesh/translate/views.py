@@ -108,6 +108,11 @@ class Backend:
     ports: Mapping[str, int]
     pod: PodView | None
 
+    @property
+    def label(self) -> str:
+        """What DNS calls it below a headless service."""
+        return self.hostname or self.address.replace(".", "-")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleView:
