@@ -36,7 +36,7 @@ _TEXT = {
     "NameSelector": "name optional",
     "ObjectFieldSelector": "apiVersion fieldPath",
     "VolumeMount": "name mountPath subPath readOnly mountPropagation! subPathExpr recursiveReadOnly!",
-    "Probe": "httpGet:HTTPGetAction tcpSocket:TCPSocketAction exec! grpc! initialDelaySeconds periodSeconds "
+    "Probe": "httpGet:HTTPGetAction tcpSocket:TCPSocketAction exec grpc! initialDelaySeconds periodSeconds "
     "timeoutSeconds successThreshold failureThreshold terminationGracePeriodSeconds",
     "HTTPGetAction": "path port host! scheme httpHeaders:HTTPHeader",
     "HTTPHeader": "name value",

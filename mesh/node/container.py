@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mesh.api.core import Container, Pod
 from mesh.api.errors import ApiError
-from mesh.node import hooks, lifecycle, probes, sources, status
+from mesh.node import hooks, last_words, lifecycle, probes, sources, status
 from mesh.node.apps.context import BadSetting
 from mesh.node.apps.redis import NoRedis
 from mesh.node.apps.serving import Listening
@@ -127,6 +127,9 @@ class RunningContainer:
         except PullFailed as error:
             return self._failed(error.reason, str(error))
         except (CommandNotFound, NoRedis) as error:
+            if isinstance(error, CommandNotFound) and image.runs_command:
+                word = str(error).rpartition(": ")[2]
+                return self._failed("RunContainerError", f'Error: exec: "{word}": executable file not found in $PATH')
             return self._failed("ErrImagePull", f'Failed to pull image "{name}": {error}')
         except (BadSetting, ApiError) as error:
             return self._failed("CreateContainerConfigError", f"Error: {error}")
@@ -169,10 +172,12 @@ class RunningContainer:
 
     def _ask(self, role: probes.Role) -> bool:
         """Begin to ask, if there is such a probe."""
-        probe = probes.of_role(self.container, role)
+        program = runs_program(self.image)
+        probe = probes.of_role(self.container, role, program)
         if probe is None or self._leaving:
             return False
-        prober = Prober(role, probe, self.container, self.place.address, self.place.clock, self._answered)
+        beside = self._beside if program else None
+        prober = Prober(role, probe, self.container, self.place.address, self.place.clock, self._answered, beside)
         self._probers.append(prober)
         prober.start()
         return True
@@ -196,7 +201,7 @@ class RunningContainer:
         name, work = self.container.name, self._work
         self._tell("Killing", f"Container {name} failed {track.role} probe, will be restarted", False)
         if work is not None:
-            probe = probes.of_role(self.container, track.role)
+            probe = probes.of_role(self.container, track.role, program=True)
             own = probe.termination_grace_period_seconds if probe is not None else None
             grace_s = lifecycle.grace_s(self.pod) if own is None else float(own)
             self._show(self.facts.state, started=False)
@@ -257,5 +262,9 @@ class RunningContainer:
 
     def _ended(self, code: int) -> dict[str, object]:
         now = rfc3339(self.place.clock.wall())
+        said = ""
+        if runs_program(self.image):
+            file = last_words.file_of(self.place.volumes, self.pod, self.container)
+            said = last_words.read(file, self.journal.path, self.container, code)
         return status.terminated(code, lifecycle.exit_reason(code), self._started_at or now, now,
-                                 self.facts.container_id)  # fmt: skip
+                                 self.facts.container_id, said)  # fmt: skip

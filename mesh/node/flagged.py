@@ -48,5 +48,5 @@ def _not_executed(container: Container, image: Image) -> Iterator[Line]:
             yield f"{where}.ports.hostPort: {port.host_port} {instead}", name
         if port.protocol != "TCP":
             yield f"{where}.ports.protocol: {port.protocol} port {port.container_port} is not opened, only TCP is", name
-    for line in probes.refused(container):
+    for line in probes.refused(container, program):
         yield line, name

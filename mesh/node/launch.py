@@ -1,13 +1,13 @@
 """What is started when a container starts, and what does it find around it?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from mesh.api.core import Container, Pod
 from mesh.client.base import Client
-from mesh.node import environment, pod_dns, read_only
+from mesh.node import environment, last_words, pod_dns, read_only
 from mesh.node.apps.context import AppContext
 from mesh.node.apps.serving import Listening
 from mesh.node.apps.start import Start
@@ -96,10 +96,18 @@ def around(
         read_only=fixed,
         volume_read_only=next(iter(volumes), None) in fixed,
     )
-    start = image.start(command, args, context)
+    end = last_words.file_of(place.volumes, pod, container)
+    if image.runs_command:
+        # Its words may name the file, as they may name what is mounted.
+        named = replace(context, volumes={last_words.path_in(container): end, **volumes})
+        start = image.start(command, args, named)
+    else:
+        start = image.start(command, args, context)
     if start is None and starts:
         return Around(own, own, context, None)
     given = _given(pod, container, place, context)
+    if starts:
+        given |= last_words.begin(end)
     guard = read_only.guard([volumes[mount] for mount in fixed])
     return Around(own, {**given, **(start.env if start else {}), **own}, context, start, guard)
 

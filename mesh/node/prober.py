@@ -11,6 +11,7 @@ from collections.abc import Callable
 from mesh.api.core import Container, Probe
 from mesh.node import probes
 from mesh.node.apps.context import BadSetting
+from mesh.node.quiet import Beside, command_of, quietly
 from mesh.runtime.clock import Clock
 
 MAX_HEAD_BYTES = 16384
@@ -21,12 +22,14 @@ class Prober:
     """Asks one probe until stopped. told(track, what the answer changed, what was wrong): after every answer that
     changed something."""
 
-    __slots__ = ("_address", "_clock", "_container", "_probe", "_task", "_timer", "_told", "track")
+    __slots__ = ("_address", "_beside", "_clock", "_container", "_probe", "_task", "_timer", "_told", "track")
 
     def __init__(
-        self, role: probes.Role, probe: Probe, container: Container, address: str, clock: Clock, told: Told
-    ) -> None:
+        self, role: probes.Role, probe: Probe, container: Container, address: str, clock: Clock, told: Told,
+        beside: Beside | None = None,
+    ) -> None:  # fmt: skip
         self.track = probes.Track(role, probe)
+        self._beside = beside
         self._probe, self._container, self._address, self._clock, self._told = probe, container, address, clock, told
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -52,7 +55,7 @@ class Prober:
         self._task = asyncio.get_running_loop().create_task(self._ask(), name=f"probe/{self._container.name}")
 
     async def _ask(self) -> None:
-        problem = await ask(self._probe, self._container, self._address)
+        problem = await ask(self._probe, self._container, self._address, self._beside)
         noted = self.track.note(problem is None, self._clock.now())
         if noted.counted or noted.flipped:
             self._told(self.track, noted, problem or "")
@@ -65,11 +68,14 @@ def _nobody(track: probes.Track, noted: probes.Noted, problem: str) -> None:
     """Hears nothing: what a stopped prober tells."""
 
 
-async def ask(probe: Probe, container: Container, address: str) -> str | None:
-    """One attempt: None for success, else what went wrong."""
+async def ask(probe: Probe, container: Container, address: str, beside: Beside | None = None) -> str | None:
+    """One attempt: None for success, else what went wrong. beside: how a command runs, where one may."""
     timeout_s = max(probe.timeout_seconds, 1)
     try:
         async with asyncio.timeout(timeout_s):
+            if probe.exec is not None and beside is not None:
+                code, said = await quietly(command_of(probe.exec), beside)
+                return said or f"the command exited with {code}" if code else None
             if probe.tcp_socket is not None:
                 port = probes.port_number(probe.tcp_socket.port, container)
                 _, writer = await asyncio.open_connection(address, port)

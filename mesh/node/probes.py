@@ -80,27 +80,29 @@ class Track:
         return _TITLES[self.role]
 
 
-def of_role(container: Container, role: Role) -> Probe | None:
-    """The container's probe of that role, if there is one that can be executed."""
+def of_role(container: Container, role: Role, program: bool = False) -> Probe | None:
+    """The container's probe of that role, if there is one that can be executed. program: it runs a program."""
     probe: Probe | None = getattr(container, f"{role}_probe")
-    return probe if probe is not None and unsupported(probe) is None else None
+    return probe if probe is not None and unsupported(probe, program) is None else None
 
 
-def refused(container: Container) -> list[str]:
+def refused(container: Container, program: bool = False) -> list[str]:
     """A line for each probe that is not executed; the container is treated as if it were not there."""
     lines = []
     for role in ROLES:
         probe: Probe | None = getattr(container, f"{role}_probe")
-        if probe is not None and (why := unsupported(probe)):
+        if probe is not None and (why := unsupported(probe, program)):
             lines.append(f"{_TITLES[role]} probe ignored: {why}")
     return lines
 
 
-def unsupported(probe: Probe) -> str | None:
-    """Why a probe is not executed, if so."""
-    for name in ("exec", "grpc"):
-        if getattr(probe, name) is not None:
-            return f"{name} probes are not executed here; use httpGet or tcpSocket"
+def unsupported(probe: Probe, program: bool = False) -> str | None:
+    """Why a probe is not executed, if so. program: the container runs a program."""
+    if probe.grpc is not None:
+        return "grpc probes are not executed here; use httpGet or tcpSocket"
+    if probe.exec is not None:
+        instead = "exec probes are not executed here for built-in applications; use httpGet or tcpSocket"
+        return None if program and probe.exec.get("command") else instead
     if probe.http_get is None and probe.tcp_socket is None:
         return "the probe names no action; use httpGet or tcpSocket"
     if probe.http_get is not None and probe.http_get.scheme.upper() != "HTTP":

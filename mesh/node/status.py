@@ -86,11 +86,14 @@ def running(started_at: str) -> dict[str, Any]:
     return {"running": {"startedAt": started_at}}
 
 
-def terminated(code: int, reason: str, started_at: str, finished_at: str, container_id: str) -> dict[str, Any]:
+def terminated(
+    code: int, reason: str, started_at: str, finished_at: str, container_id: str, message: str = ""
+) -> dict[str, Any]:
     return {
         "terminated": {
             "exitCode": code,
             "reason": reason,
+            **({"message": message} if message else {}),
             "startedAt": started_at,
             "finishedAt": finished_at,
             "containerID": container_id,

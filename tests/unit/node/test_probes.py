@@ -89,6 +89,14 @@ def test_what_is_executed(probe: dict[str, Any]) -> None:
     assert unsupported(Probe.model_validate(probe)) is None
 
 
+def test_a_program_may_be_asked_by_a_command() -> None:
+    container = Container.model_validate({"name": "app", "livenessProbe": {"exec": {"command": ["true"]}}})
+    assert (refused(container, program=True), of_role(container, "liveness", program=True)) == (
+        [], container.liveness_probe,
+    )  # fmt: skip
+    assert unsupported(Probe.model_validate({"exec": {}}), program=True) is not None
+
+
 @pytest.mark.parametrize(("port", "number"), [(8080, 8080), ("8080", 8080), ("http", 80)])
 def test_port_number(port: int | str, number: int) -> None:
     container = Container.model_validate({"name": "app", "ports": [{"name": "http", "containerPort": 80}]})
