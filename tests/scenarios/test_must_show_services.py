@@ -253,8 +253,8 @@ async def test_a_service_without_a_selector_leads_where_its_endpoints_say(mesh: 
 
 
 async def test_client_ip_affinity_over_1000_connections(mesh: Mesh) -> None:
-    """Each of 20 clients keeps its pod over both nodes, and together they meet all pods."""
-    clients = tuple(f"127.0.0.{number}" for number in range(10, 30))
+    """Each of 50 clients keeps its pod over both nodes, and together they meet all pods."""
+    clients = tuple(f"127.0.0.{number}" for number in range(10, 60))
     kept: dict[str, set[str]] = {client: set() for client in clients}
     for name in ("node-1", "node-2"):
         found = await many(500, node_address(mesh, name), 30082, clients)
@@ -265,14 +265,14 @@ async def test_client_ip_affinity_over_1000_connections(mesh: Mesh) -> None:
 
 
 async def test_affinity_ends_with_its_timeout(mesh: Mesh) -> None:
-    brief = {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 1}}}
+    brief = {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 2}}}
     with service(mesh, "brief", **brief):
         address = get(mesh, "service", "brief")["spec"]["clusterIP"]
         await eventually(lambda: answers(address))
         clients = tuple(f"127.0.0.{number}" for number in range(100, 140))
         before = pods_of(await many(40, address, 80, clients), clients)
         assert pods_of(await many(40, address, 80, clients), clients) == before
-        await asyncio.sleep(1.1)
+        await asyncio.sleep(2.1)
         assert pods_of(await many(40, address, 80, clients), clients) != before
 
 
