@@ -250,6 +250,16 @@ def test_a_sidecar_reaches_a_headless_service_pod_by_pod(
     assert f"Host: kv-{ordinal}," in body
 
 
+@pytest.mark.parametrize("pod", ["WEB0", "WEB1"])
+def test_a_sidecar_knows_pods_without_hostname_by_their_address(
+    mesh: Mesh, seen: Seen, names: dict[str, str], pod: str
+) -> None:
+    (found,) = [each for each in get(mesh, "pods")["items"] if each["status"].get("podIP") == names[pod]]
+    code, body = through_sidecar(mesh, names, f"http://{names[f'{pod}_DASHED']}.peers.default.svc.cluster.local/")
+    assert code == 200
+    assert f"Host: {found['metadata']['name']}," in body
+
+
 @pytest.mark.parametrize("name", ["inside", "far", "inside.default.svc.cluster.local", "to-kv", "inside:8888"])
 def test_a_sidecar_takes_an_external_name_for_the_service_that_it_points_to(
     mesh: Mesh, seen: Seen, names: dict[str, str], name: str
