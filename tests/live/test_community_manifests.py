@@ -6,7 +6,6 @@ the files, and requests see what the strategy promises. The manifests are our ow
 
 import asyncio
 import os
-import shutil
 import subprocess
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from mesh.client.http import HttpClient
 from mesh.testing import load
 from mesh.testing.answers import Answers
 from mesh.testing.verdict import Outcome, share
+from tests.live.test_kubectl_streams import newest_first
 from tests.scenarios.support import Mesh, start, stop
 from tests.tools import program
 
@@ -149,10 +149,10 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     stop(home)
 
 
-@pytest.fixture
-def kubectl(mesh: Mesh, tmp_path: Path) -> Iterator[Type]:
+@pytest.fixture(params=newest_first())
+def kubectl(request: pytest.FixtureRequest, mesh: Mesh, tmp_path: Path) -> Iterator[Type]:
     """Types a line behind `kubectl`, in a folder that is the test's own; removes all objects at the end."""
-    command = shutil.which("kubectl") or program("kubectl", "package kubernetes-client")
+    command = request.param or program("kubectl", "package kubernetes-client")
 
     def run(line: str) -> str:
         done = subprocess.run(
@@ -166,7 +166,10 @@ def kubectl(mesh: Mesh, tmp_path: Path) -> Iterator[Type]:
     yield run
     run("delete deployments,ingresses,services,routerules -l 'component!=apiserver' --ignore-not-found")
     run("delete routerules --all")
-    run("wait --for=delete pod --all --timeout=30s")
+    deadline = time.monotonic() + 30
+    while run("get pods -o name"):
+        assert time.monotonic() < deadline, run("get pods")
+        time.sleep(0.1)
 
 
 @pytest.fixture

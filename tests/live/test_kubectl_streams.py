@@ -96,6 +96,14 @@ def kubectls() -> list[str]:
     return found
 
 
+def newest_first() -> list[Any]:
+    """The same as parameters, for long tests: the newest in each run, the others where there is time."""
+    return [
+        pytest.param(path, id=Path(path).name or "none", marks=[pytest.mark.soak] if position else [])
+        for position, path in enumerate(reversed(kubectls() or [""]))
+    ]
+
+
 @pytest.fixture(scope="module", params=kubectls() or [None], ids=lambda path: Path(path).name if path else "none")
 def program(request: pytest.FixtureRequest) -> str:
     return str(request.param) if request.param else tools.missing("no kubectl on this machine")

@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.live.test_kubectl_streams import kubectls
+from tests.live.test_kubectl_streams import kubectls, newest_first
 from tests.scenarios.support import Mesh, start, stop
 from tests.tools import missing
 
@@ -66,14 +66,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     stop(home)
 
 
-# The newest one in each run, the others where there is time.
-PROGRAMS = [
-    pytest.param(path, id=Path(path).name or "none", marks=[pytest.mark.soak] if position else [])
-    for position, path in enumerate(reversed(kubectls() or [""]))
-]
-
-
-@pytest.fixture(scope="module", params=PROGRAMS)
+@pytest.fixture(scope="module", params=newest_first())
 def kubectl(request: pytest.FixtureRequest, mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Type]:
     """Types words behind `kubectl`; what it prints. Fails when the command does, unless it should."""
     program = request.param or missing("no kubectl on this machine (package kubernetes-client)")
