@@ -96,9 +96,12 @@ def shown(name: str, out: str) -> None:
             )
             assert re.search(r"^11 -> 3 shards: moved 7\d\d of 1001 keys", out, flags=re.M)
             assert out.count("\nfound 1000 of 1000 keys where they belong") == 2
-            put, got = re.findall(r"^x-pod: (kv-[0-2])", out, flags=re.M)
+            put, got, new, *stays = re.findall(r"^x-pod: (kv-[0-2])", out, flags=re.M)
             assert put == got
             assert "\nround" in out
+            assert new
+            assert re.search("^set-cookie: shard=", out, flags=re.M | re.I)
+            assert (len(stays), len(set(stays[:3])), len(set(stays[3:]))) == (6, 1, 1)
         case "ramped":
             _, _, undone = out.partition("$ kubectl rollout undo")
             stayed = re.findall(r"Version: (v\d)", undone)
