@@ -79,6 +79,49 @@ class HttpTimeout(Model):
     custom: Raw | None = None
 
 
+class SimpleRetry(Model):
+    """attempts: retries after the first try."""
+
+    attempts: int = 0
+    per_try_timeout: str | None = None
+    override_header_name: str | None = None
+
+
+class HttpRetry(Model):
+    simple_retry: SimpleRetry | None = None
+    custom: Raw | None = None
+
+
+class FaultDelay(Model):
+    """percent: None: of all requests."""
+
+    percent: float | None = None
+    fixed_delay: str | None = None
+    override_header_name: str | None = None
+
+
+class FaultAbort(Model):
+    """percent: None: of all requests."""
+
+    percent: float | None = None
+    http_status: int | None = None
+    override_header_name: str | None = None
+
+
+class HttpFault(Model):
+    delay: FaultDelay | None = None
+    abort: FaultAbort | None = None
+
+
+class CorsPolicy(Model):
+    allow_origin: list[str] | None = None
+    allow_methods: list[str] | None = None
+    allow_headers: list[str] | None = None
+    expose_headers: list[str] | None = None
+    max_age: str | None = None
+    allow_credentials: bool | None = None
+
+
 class RouteRuleSpec(Model):
     destination: IstioService | None = None
     precedence: int = 0
@@ -88,11 +131,11 @@ class RouteRuleSpec(Model):
     rewrite: HttpRewrite | None = None
     websocket_upgrade: bool | None = None
     http_req_timeout: HttpTimeout | None = None
-    http_req_retries: Raw | None = None
-    http_fault: Raw | None = None
+    http_req_retries: HttpRetry | None = None
+    http_fault: HttpFault | None = None
     l4_fault: Raw | None = None
     mirror: IstioService | None = None
-    cors_policy: Raw | None = None
+    cors_policy: CorsPolicy | None = None
     append_headers: dict[str, str] | None = None
 
     @model_validator(mode="before")

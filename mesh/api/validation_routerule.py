@@ -14,8 +14,8 @@ from typing import Any
 import re2
 from pydantic.alias_generators import to_camel
 
-from mesh.api.durations import parse_ms
 from mesh.api.errors import Cause, forbidden, invalid, required
+from mesh.api.validation_routerule_http import SHAPES, duration_causes, http_causes
 
 _SERVICE: dict[str, Any] = {"name": str, "namespace": str, "domain": str, "service": str, "labels": "labels"}
 _SPEC: dict[str, Any] = {
@@ -27,11 +27,11 @@ _SPEC: dict[str, Any] = {
     "rewrite": {"uri": str, "authority": str},
     "websocketUpgrade": bool,
     "httpReqTimeout": {"simpleTimeout": {"timeout": str, "overrideHeaderName": str}, "custom": object},
-    "httpReqRetries": object,
-    "httpFault": object,
+    "httpReqRetries": SHAPES["httpReqRetries"],
+    "httpFault": SHAPES["httpFault"],
     "l4Fault": object,
     "mirror": _SERVICE,
-    "corsPolicy": object,
+    "corsPolicy": SHAPES["corsPolicy"],
     "appendHeaders": "strings",
 }
 _MATCHER: dict[str, Any] = {"exact": str, "prefix": str, "regex": str}
@@ -165,15 +165,11 @@ def _judge(spec: dict[str, Any]) -> Iterator[Cause]:
     if "mirror" in spec:
         yield from _service(spec["mirror"], "spec.mirror")
     yield from _append_headers(spec.get("appendHeaders", {}))
+    yield from http_causes(spec)
     yield from _not_executed(spec)
 
 
 def _not_executed(spec: dict[str, Any]) -> Iterator[Cause]:
-    for name in ("httpReqRetries", "httpFault", "corsPolicy"):
-        if name in spec:
-            yield forbidden(f"spec.{name}", f"remove it: {_LATER}")
-    if spec.get("websocketUpgrade"):
-        yield forbidden("spec.websocketUpgrade", f"remove it or set false: {_LATER}")
     if "l4Fault" in spec:
         yield forbidden("spec.l4Fault", "remove it: no version of Istio ever implemented it")
 
@@ -308,16 +304,8 @@ def _timeout(timeout: dict[str, Any] | None) -> Iterator[Cause]:
     if "custom" in timeout:
         yield forbidden("spec.httpReqTimeout.custom", "remove it: only simpleTimeout was ever implemented")
         return
-    path = "spec.httpReqTimeout.simpleTimeout.timeout"
     text = timeout.get("simpleTimeout", {}).get("timeout")
-    if text is None:
-        yield required(path, 'a duration such as "10s"')
-        return
-    milliseconds = parse_ms(text)
-    if milliseconds is None:
-        yield invalid(path, text, 'must be a duration such as "10s" or "500ms"')
-    elif milliseconds < 1 or milliseconds.denominator != 1:
-        yield invalid(path, text, "must be at least 1ms, in whole milliseconds")
+    yield from duration_causes(text, "spec.httpReqTimeout.simpleTimeout.timeout")
 
 
 def _append_headers(headers: dict[str, str]) -> Iterator[Cause]:

@@ -58,14 +58,24 @@ def _rule(snapshot: Snapshot, rule: RuleView, service: ServiceView | None) -> It
     if spec.mirror is not None:
         yield from _target(snapshot, rule, service, rule.mirror_host, spec.mirror.labels or {}, "spec.mirror")
     simple = spec.http_req_timeout.simple_timeout if spec.http_req_timeout else None
-    if simple is not None and simple.override_header_name:
-        field = "spec.httpReqTimeout.simpleTimeout.overrideHeaderName"
-        yield _of_rule(rule, code.NOT_EXECUTED, field, "was never executed by Istio, and is not here; remove it")
+    retries = spec.http_req_retries.simple_retry if spec.http_req_retries else None
+    delay, abort = (spec.http_fault.delay, spec.http_fault.abort) if spec.http_fault else (None, None)
+    for part, place in (
+        (simple, "httpReqTimeout.simpleTimeout"),
+        (retries, "httpReqRetries.simpleRetry"),
+        (delay, "httpFault.delay"),
+        (abort, "httpFault.abort"),
+    ):
+        if part is not None and part.override_header_name:
+            field = f"spec.{place}.overrideHeaderName"
+            yield _of_rule(rule, code.NOT_EXECUTED, field, "was never executed by Istio, and is not here; remove it")
     if spec.redirect is not None:
         for field, value in (
             ("mirror", spec.mirror),
             ("appendHeaders", spec.append_headers),
             ("httpReqTimeout", simple),
+            ("httpReqRetries", spec.http_req_retries),
+            ("websocketUpgrade", spec.websocket_upgrade),
         ):
             if value:
                 message = "does nothing beside redirect, which sends no request on; remove it"

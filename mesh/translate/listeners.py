@@ -1,6 +1,6 @@
 """What do our listeners look like?
 
-The flags of the HTTP connection manager are Istio's. Rules of this era allow no upgrade, so none is switched on.
+The flags of the HTTP connection manager are Istio's. Upgrades are off on the caller's side, unless a rule allows them.
 """
 
 from collections.abc import Iterable
@@ -15,6 +15,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import http_con
 from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 from google.protobuf import any_pb2, duration_pb2, wrappers_pb2
 
+from mesh.translate import rule_filters
 from mesh.translate.clusters import ads, socket_address
 from mesh.translate.hosts import inbound_name
 from mesh.translate.routerule import default_route
@@ -57,6 +58,9 @@ def http_listener(
         proxy_100_continue=True,
         stream_idle_timeout=duration_pb2.Duration(),
     )
+    if direction == INBOUND:
+        # Whether a caller may switch protocols is for the rule at its own side to say.
+        manager.upgrade_configs.add(upgrade_type="websocket")
     return _listener(name, address, port, direction, "envoy.filters.network.http_connection_manager", manager)
 
 
@@ -66,7 +70,8 @@ def _filters(direction: int) -> list[Any]:
     if direction == INBOUND:
         return [router]
     session = hcm.HttpFilter(name=FILTER, typed_config=_any(stateful_session_pb2.StatefulSession()))
-    return [session, router]
+    rules = [hcm.HttpFilter(name=name, typed_config=config) for name, config in rule_filters.filters()]
+    return [*rules, session, router]
 
 
 def with_certificates(listener: Listener, certificates: Iterable[tuple[tuple[str, ...], bytes, bytes]]) -> None:

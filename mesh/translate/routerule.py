@@ -14,8 +14,8 @@ from envoy.config.route.v3 import route_components_pb2 as rc
 from envoy.type.matcher.v3 import regex_pb2, string_pb2
 from google.protobuf import duration_pb2, wrappers_pb2
 
-from mesh.api.durations import parse_ms
 from mesh.api.traffic import RouteRuleSpec, StringMatch
+from mesh.translate import rule_filters
 from mesh.translate.destination import ROOT, DestinationView, hash_policies
 from mesh.translate.snapshot import Snapshot
 from mesh.translate.targets import Target, mirror_target, rule_targets
@@ -94,6 +94,7 @@ def rule_route(snapshot: Snapshot, rule: RuleView, port: PortView, namespace: st
         route.redirect.CopyFrom(_redirect(spec))
     else:
         route.route.CopyFrom(_action(snapshot, rule, port, namespace))
+    rule_filters.speak(route, spec)
     # `%` starts a command in Envoy; a rule's value is meant literally.
     route.request_headers_to_add.extend(
         base_pb2.HeaderValueOption(
@@ -166,6 +167,11 @@ def _action(snapshot: Snapshot, rule: RuleView, port: PortView, namespace: str) 
             for weight, target in entries
         )
     action.hash_policy.extend(hash_policies(snapshot.balancing(target.host, namespace) for _, target in entries))
+    retries = rule_filters.retry_policy(spec.http_req_retries)
+    if retries is not None:
+        action.retry_policy.CopyFrom(retries)
+    if spec.websocket_upgrade:
+        action.upgrade_configs.add(upgrade_type="websocket")
     if spec.rewrite is not None:
         if spec.rewrite.uri:
             action.prefix_rewrite = spec.rewrite.uri
@@ -180,6 +186,4 @@ def _action(snapshot: Snapshot, rule: RuleView, port: PortView, namespace: str) 
 def _timeout(spec: RouteRuleSpec) -> Any:
     """Zero, which is off, unless the rule says otherwise."""
     simple = spec.http_req_timeout.simple_timeout if spec.http_req_timeout else None
-    milliseconds = parse_ms(simple.timeout) if simple and simple.timeout else None
-    whole = int(milliseconds or 0)
-    return duration_pb2.Duration(seconds=whole // 1000, nanos=whole % 1000 * 1_000_000)
+    return rule_filters.duration(simple.timeout if simple else None)

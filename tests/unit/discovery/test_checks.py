@@ -14,6 +14,12 @@ FINE = [
     pytest.param(RULE + "{destination: {name: shop}, redirect: {uri: /new}}", id="rule"),
     pytest.param(RULE + "{destination: {name: nobody}}", id="rule-for-a-service-that-does-not-exist"),
     pytest.param(INGRESS + "{rules: [{host: '*.example'}]}", id="ingress-with-a-wildcard"),
+    pytest.param(
+        RULE + "{destination: {name: shop}, httpFault: {abort: {percent: 0.01, httpStatus: 500}}, "
+        "httpReqRetries: {simpleRetry: {attempts: 2, perTryTimeout: 1s}}, corsPolicy: {allowOrigin: ['*']}, "
+        "websocketUpgrade: true}",
+        id="everything-a-rule-can-ask-of-http",
+    ),
     pytest.param(DESTINATION + "{consistentHash: {httpHeaderName: x, maglev: {tableSize: 251}}}}}", id="destination"),
     pytest.param("kind: Pod\nmetadata: {name: p}", id="other-kinds"),
 ]
@@ -29,7 +35,7 @@ BAD = [
         RULE + "{destination: {name: shop}, route: [{weight: 99}]}", "spec.route", "sum to exactly 100", id="weights"
     ),
     pytest.param(
-        RULE + "{destination: {name: shop}, httpFault: {}}", "spec.httpFault", "not execute", id="a-later-field"
+        RULE + "{destination: {name: shop}, match: {tcp: {}}}", "spec.match.tcp", "not execute", id="a-later-field"
     ),
     pytest.param(
         DESTINATION + "{simple: PASSTHROUGH}}}",

@@ -50,7 +50,7 @@ async def test_a_refused_rule_gets_a_condition_and_an_event_and_the_old_one_stay
     # The API would refuse this one: it stands for what another version of the mesh stored.
     stored = registry.get(kind_of(RouteRule), "default", "r")
     bad = stored.load()
-    bad["spec"]["httpFault"] = {"delay": {}}
+    bad["spec"]["httpFault"] = {}
     registry.store.replace(stored.resource, bad, stored.version)
     condition = await _condition(client, "False")
     assert (condition.type, condition.reason) == ("Accepted", "Refused")

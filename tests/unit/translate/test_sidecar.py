@@ -174,5 +174,6 @@ def test_flags_of_the_connection_managers(world: World) -> None:
             "statPrefix": "inbound_8080",
             "serverName": "istio-envoy",
             "serverHeaderTransformation": "APPEND_IF_ABSENT",
+            "upgradeConfigs": [{"upgradeType": "websocket"}],
         },
     ]
