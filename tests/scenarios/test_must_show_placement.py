@@ -29,6 +29,15 @@ COUNT = 100_000
 PROMISE = 1.1
 """In multiples of what has to move."""
 ASKED = 120
+IN_README = (
+    ("modulo", "modulo", None),
+    ("`hashring`", "hashring", None),
+    ("Envoy's `ring_hash`, 1,024 points in all", "ring_hash", None),
+    ("the same, 1,000 points for each node", "ring_hash", 1000),
+    ("Envoy's `maglev`", "maglev", None),
+    ("rendezvous", "rendezvous", None),
+)
+"""The rows of the README's table: title, algorithm, points of a node."""
 POINTS = 100
 """Of each node on the ring, in the manifest below."""
 
@@ -93,7 +102,12 @@ def test_the_documents_say_so(keys: Keys) -> None:
         changed = sum(one != other for one, other in zip(old, new, strict=True)) / COUNT
         assert float(moved) == round(changed * 11, 2), f"minimumRingSize {before}, then {after}"
     assert "`1,024` | `1,127`" in text
-    assert {"docs/sharding.png"} <= set(re.findall(r"\((docs/\S+\.png)\)", (DOCS / "README.md").read_text()))
+    readme = (DOCS / "README.md").read_text()
+    for title, algorithm, points in IN_README:
+        done = measure(algorithm, keys, node_names(10), node_names(11), points)
+        figures = f"{done.before.max_over_mean:.2f} | {done.moved_fraction:.1%}".replace("%", " %")
+        assert f"| {title} | {figures} |" in readme
+    assert {"docs/sharding.png"} <= set(re.findall(r"\((docs/\S+\.png)\)", readme))
     assert (DOCS / "docs" / "sharding.png").stat().st_size > 10_000
 
 
