@@ -211,3 +211,55 @@ def test_what_goes_with_what(kubectl: Type) -> None:
     kubectl("apply -f -", stdin=DEPLOYMENT)
     kubectl("delete all -l app=web")
     assert kubectl("get deploy,rs,pods -l app=web -o name") == ""
+
+
+CLAIMED = (
+    STATEFUL.replace("db", "disks")
+    .replace("containerPort: 80}]}", "containerPort: 80}], volumeMounts: MOUNTS}")
+    .rstrip()
+    + """
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+"""
+).replace("MOUNTS", "[{name: data, mountPath: /data}]")
+JOB = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: count}
+spec:
+  completions: 2
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: c, image: busybox, command: [echo, counted]}]
+"""
+
+
+def test_claims_of_a_stateful_set(kubectl: Type) -> None:
+    kubectl("apply -f -", stdin=CLAIMED)
+    kubectl("rollout status statefulset/disks --timeout=40s")
+    rows = [row.split() for row in kubectl("get pvc --no-headers").splitlines()]
+    assert [(row[0], row[1], row[3], row[4]) for row in rows] == [
+        ("data-disks-0", "Bound", "1Gi", "RWO"), ("data-disks-1", "Bound", "1Gi", "RWO"),
+    ]  # fmt: skip
+    assert f"/{rows[0][0]}" in kubectl(f"get pv {rows[0][2]}")
+    described = kubectl("describe pvc data-disks-0")
+    assert re.search(r"(Used|Mounted) By: +disks-0", described)
+    assert "Waiting for" not in kubectl("rollout status sts/disks")
+    assert "shutting down" not in kubectl("describe sts disks")
+    kubectl("delete statefulset disks")
+    assert len(kubectl("get pvc -o name").split()) == 2
+    kubectl("delete pvc --all --timeout=40s")
+    assert kubectl("get pvc -o name") == ""
+
+
+def test_a_job_to_its_end(kubectl: Type) -> None:
+    kubectl("apply -f -", stdin=JOB)
+    kubectl("wait job/count --for=condition=complete --timeout=40s")
+    assert "2/2" in kubectl("get job count")
+    assert "counted" in kubectl("logs job/count")
+    assert "Completed" in kubectl("get pods -l job-name=count")
+    assert "2 Succeeded" in kubectl("describe job count")
+    kubectl("delete job count")
+    assert kubectl("get pods -l job-name=count -o name") == ""
