@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mesh.node import layers as layering
@@ -60,6 +60,14 @@ class Blobs:
                     hexdigest, _, name = line.partition("  ")
                     found[name] = hexdigest if hexdigest.startswith("stat:") else f"sha256:{hexdigest}"
         return found
+
+    def forget(self, digest: str, wanted: Iterable[str]) -> None:
+        """Remove the copies of a manifest's files that none of the wanted manifests has. What the manifest says stays,
+        since containers may still run it and people ask what has changed since.
+        """
+        keep = {held for other in wanted for held in self.files(other).values()}
+        for held in set(self.files(digest).values()) - keep:
+            self.path(held).unlink(missing_ok=True)
 
     def unpack(self, digest: str, now: Mapping[str, str]) -> Path | None:
         """A directory with the kept files of a manifest under their names; None where nothing was kept, or not all

@@ -109,9 +109,13 @@ class ImageStore:
                     if may_change(file):
                         self._blobs.copy(file)
             self._blobs.write(manifest)
-        if self._present.get(image.reference) != digest:
+        had = self._present.get(image.reference)
+        if had != digest:
             self._present[image.reference] = digest
             _write_list(self._list, self._present)
+            if had is not None and self._blobs is not None and self._list is not None:
+                present = (_read_list(path) for path in self._list.parent.glob("*.json"))
+                self._blobs.forget(had, {each for listed in present for each in listed.values()})
 
     def _kept(self, image: Image, digest: str, pile: tuple[Layer, ...]) -> Image | None:
         """The image with its command's files taken from the kept copies; None where a changed one was not kept."""

@@ -60,6 +60,22 @@ async def test_always_takes_the_change_and_says_which_layer(tmp_path: Path, app:
     assert (await images.pull(TAG, "IfNotPresent")).image_id == after.image_id
 
 
+async def test_copies_that_no_node_wants_any_more_are_removed(tmp_path: Path, app: Path) -> None:
+    def copies() -> list[str]:
+        found = [path.read_bytes() for path in (tmp_path / "images" / "blobs" / "sha256").iterdir()]
+        return sorted(text.decode() for text in found if text.startswith(b"print("))
+
+    one, other = store(tmp_path, app), store(tmp_path, app, node="node-2")
+    for images in (one, other):
+        await images.pull(TAG, "Always")
+    app.write_text("print('two')\n")
+    await one.pull(TAG, "Always")
+    assert copies() == ["print('one')\n", "print('two')\n"], "the other node may need the first one yet"
+    assert (await other.pull(TAG, "IfNotPresent")).image.beside
+    await other.pull(TAG, "Always")
+    assert copies() == ["print('two')\n"]
+
+
 async def test_another_command_under_the_same_name_is_a_new_tag(tmp_path: Path, app: Path) -> None:
     before = await store(tmp_path, app).pull(TAG, "IfNotPresent")
     after = await store(tmp_path, app, f"{sys.executable} {app} --port=9090").pull(TAG, "IfNotPresent")
