@@ -129,5 +129,7 @@ def program_env(
         env["VOLUME_DIR"] = str(next(iter(volumes.values())))
         env["VOLUMES"] = json.dumps({mount: str(where) for mount, where in volumes.items()})
     if proxy:
-        env |= {"http_proxy": proxy, "HTTP_PROXY": proxy, "no_proxy": "localhost,127.0.0.1"}
+        # A pod's own address belongs to no service, so that no sidecar has a route to it: there a program goes by itself.
+        pods = ".".join(pod_ip.split(".")[:2]) + ".0.0/16"
+        env |= {"http_proxy": proxy, "HTTP_PROXY": proxy, "no_proxy": f"localhost,127.0.0.1,{pods}"}
     return env

@@ -118,6 +118,7 @@ def test_a_program_finds_where_to_listen_and_how_to_call() -> None:
         "HOST": "127.0.0.9", "PORT": "80", "POD_IP": "127.0.0.2", "POD_NAME": "web-1", "NODE_NAME": "node-1",
         "http_proxy": "http://p",
     }  # fmt: skip
+    assert found["no_proxy"] == "localhost,127.0.0.1,127.0.0.0/16"
     assert found["VOLUME_MY_DATA"] == "/x/data"
     assert (found["VOLUME_DIR"], json.loads(found["VOLUMES"])) == ("/x/data", {"/data": "/x/data", "/tmp/y": "/x/y"})
 
