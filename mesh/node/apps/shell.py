@@ -1,9 +1,9 @@
 """What do images run that are nothing but tools: `busybox`, `alpine`, `python`, ...?
 
 The words of the container's command and args, as a child process on the user's machine, by the user's rights and with
-the machine's own programs; no shell is put before them. Two things are done so that common manifests work as they do
-in a cluster: where a word names a mountPath, the volume's directory stands there, and `nslookup`, `nc` and `wget` ask
-the mesh for names (`applets`).
+the machine's own programs; no shell is put before them. Three things are done so that common manifests work as they do
+in a cluster: where a word names a mountPath, the volume's directory stands there; `nslookup`, `nc` and `wget` ask the
+mesh for names (`applets`); and `python -m http.server` listens at the container's address.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ TOOLS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "python": ((), ("python3",)),
     "curlimages/curl": (("curl",), ("--help",)),
 }
+_WEB_SERVER = re.compile(r"-m http\.server\b")
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
@@ -52,7 +53,7 @@ def start(
         if context.dns:
             env = {"PATH": f"{_applets(tools, path)}:{path}", applets.DNS: context.dns}
             env[applets.NAMESPACE] = context.namespace
-    return Start(with_volumes(words, volumes), env, context.scratch_dir)
+    return Start(bound(with_volumes(words, volumes), context.address), env, context.scratch_dir)
 
 
 def with_volumes(said: Sequence[str], volumes: Mapping[str, Path]) -> tuple[str, ...]:
@@ -67,6 +68,20 @@ def with_volumes(said: Sequence[str], volumes: Mapping[str, Path]) -> tuple[str,
     longest_first = sorted(table, key=len, reverse=True)
     pattern = re.compile(r"(?<![-\w./$})])(" + "|".join(map(re.escape, longest_first)) + r")(?![-\w.])")
     return tuple(pattern.sub(lambda match: table[match[1]], word) for word in said)
+
+
+def bound(said: Sequence[str], address: str) -> tuple[str, ...]:
+    """The words with Python's own web server listening at the container's address, not at every one of the machine."""
+    text = " ".join(said)
+    if not _WEB_SERVER.search(text) or "--bind" in text or " -b" in text:
+        return tuple(said)
+    found: list[str] = []
+    for word in said:
+        if word == "http.server":
+            found += [word, "--bind", address]
+        else:
+            found.append(_WEB_SERVER.sub(lambda match: f"{match[0]} --bind {address}", word))
+    return tuple(found)
 
 
 def _account(tools: Path, namespace: str) -> Path:

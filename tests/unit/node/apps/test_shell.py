@@ -59,6 +59,21 @@ def test_mount_paths_in_words(said: str, wanted: str | None) -> None:
     assert shell.with_volumes([said], DATA) == (said if wanted is None else wanted,)
 
 
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        (("python", "-m", "http.server", "80"), ("python", "-m", "http.server", "--bind", "127.9.9.9", "80")),
+        (("sh", "-c", "cd /x; python3 -m http.server 80"),
+         ("sh", "-c", "cd /x; python3 -m http.server --bind 127.9.9.9 80")),
+        (("python", "-m", "http.server", "--bind", "127.0.0.1"), None),
+        (("python", "-m", "http.server", "-b", "127.0.0.1"), None),
+        (("echo", "http.server"), None),
+    ],
+)  # fmt: skip
+def test_pythons_web_server_listens_at_the_containers_address(said: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+    assert shell.bound(said, "127.9.9.9") == (wanted or said)
+
+
 def test_the_account_and_the_applets(tmp_path: Path) -> None:
     start = shell.start("busybox", ("sh", "-c", f"cat {shell.ACCOUNT}/namespace; command -v nslookup"), (),
                         context(dns="127.0.0.1:1053", scratch_dir=tmp_path), tmp_path, "/bin:/usr/bin")  # fmt: skip
