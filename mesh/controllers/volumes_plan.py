@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from mesh.api.storage import PersistentVolume, PersistentVolumeClaim
 from mesh.api.storage_names import (
     BOUND_BY_CONTROLLER,
+    MODES,
     PROVISIONED_BY,
     PROVISIONER,
     PROVISIONER_FINALIZER,
     VOLUME_PROTECTION,
+    directory_kind,
+    directory_name,
 )
-from mesh.controllers.actions import Action, Delete, Draft, Note, Plan, note, pinned, status_patch
+from mesh.controllers.actions import Action, Delete, Draft, Plan, note, pinned, status_patch
 from mesh.controllers.facts import terminating
 from mesh.controllers.volume_match import bound_to
 
@@ -53,7 +56,7 @@ def plan_volume(seen: Observed) -> Plan:
     if phase == "Released":
         draft.add(_reclaim(volume))
     elif phase == "Failed" and volume.status.message != message:
-        draft.add(_failed(volume, message or ""))
+        draft.add(note(volume, reason or "", message or "", "Warning"))
     return draft.done()
 
 
@@ -61,6 +64,9 @@ def judge(seen: Observed) -> tuple[str, str | None, str | None]:
     """Phase, reason and message of its status."""
     volume, claim = seen.volume, seen.claim
     ref = volume.spec.claim_ref
+    wrong = _unusable(volume)
+    if wrong is not None:
+        return "Failed", "VolumeInvalid", wrong
     if not ref or not ref.get("uid"):
         return "Available", None, None
     elsewhere = claim is not None and claim.spec.volume_name not in (None, "", volume.name)
@@ -75,6 +81,19 @@ def judge(seen: Observed) -> tuple[str, str | None, str | None]:
         text = f'error getting deleter volume plugin for volume "{volume.name}": no deletable volume plugin matched'
         return "Failed", "VolumeFailedDelete", text
     return "Released", None, None
+
+
+def _unusable(volume: PersistentVolume) -> str | None:
+    """What is wrong with a volume of our own kind that somebody wrote by hand."""
+    csi = volume.spec.csi or {}
+    if csi.get("driver") != PROVISIONER:
+        return None
+    if directory_name(csi) is None:
+        return f"spec.csi.volumeHandle {csi.get('volumeHandle')!r} is no plain name of letters, digits, '-' and '.'"
+    kind = directory_kind(csi)
+    if kind not in MODES:
+        return f"spec.csi.volumeAttributes.kind {kind!r} does not exist: use one of {', '.join(MODES)}"
+    return None
 
 
 def _finalizers(volume: PersistentVolume) -> list[str]:
@@ -99,8 +118,3 @@ def _reclaim(volume: PersistentVolume) -> Action | None:
     if (volume.spec.persistent_volume_reclaim_policy or "Retain") != "Delete":
         return None
     return Delete(cls=PersistentVolume, key=volume.key, uid=volume.metadata.uid)
-
-
-def _failed(volume: PersistentVolume, message: str) -> Note:
-    policy = volume.spec.persistent_volume_reclaim_policy
-    return note(volume, f"VolumeFailed{policy}", message, "Warning")

@@ -49,6 +49,8 @@ def claim(uid: str = "u1", volume_name: str = "v") -> PersistentVolumeClaim:
         pytest.param(volume("u1", "Delete", csi=FOREIGN), None, "Failed", id="nobody-here-can"),
         pytest.param(volume("u1", "Recycle"), None, "Failed", id="recycle"),
         pytest.param(volume(phase="Released"), None, "Available", id="given-free-by-hand"),
+        pytest.param(volume(csi={**OURS, "volumeHandle": "../../etc"}), None, "Failed", id="leads-upwards"),
+        pytest.param(volume(csi={**OURS, "volumeAttributes": {"kind": "tape"}}), None, "Failed", id="unknown-kind"),
     ],
 )
 def test_phase(seen: PersistentVolume, of: PersistentVolumeClaim | None, phase: str) -> None:
