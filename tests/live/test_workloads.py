@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -184,3 +185,36 @@ def test_the_history_of_a_store(kubectl: Type) -> None:
     kubectl("delete sts,svc db")
     kubectl("wait --for=delete pvc/data-db-0 --timeout=20s")
     assert kubectl("get pods,pvc,controllerrevisions -o name") == ""
+
+
+def test_a_drained_node_keeps_its_daemon_alone(kubectl: Type) -> None:
+    kubectl("apply -f -", stdin=DAEMONS)
+    kubectl("apply -f -", stdin=STORE)
+    assert "successfully rolled out" in kubectl("rollout status ds/agent --timeout=20s")
+    assert "complete: 2 new pods" in kubectl("rollout status sts/db --timeout=20s")
+    node = kubectl("get pod db-1 -o jsonpath={.spec.nodeName}")
+    try:
+        said = kubectl(f"drain {node} --ignore-daemonsets --timeout=20s")
+        assert "pod/db-1 evicted" in said
+        assert "complete: 2 new pods" in kubectl("rollout status sts/db --timeout=20s")
+        assert kubectl("get pod db-1 -o jsonpath={.spec.nodeName}") not in ("", node)
+        left = kubectl(f"get pods --field-selector=spec.nodeName={node} -o name").split()
+        assert [name.rpartition("-")[0] for name in left] == ["pod/agent"]
+    finally:
+        kubectl(f"uncordon {node}")
+    kubectl("delete ds/agent sts/db svc/db --wait=false")
+    kubectl("wait --for=delete pvc --all --timeout=20s")
+
+
+def test_a_store_without_its_service_runs_on_and_says_so(kubectl: Type) -> None:
+    _, _, alone = STORE.partition("---")
+    kubectl("apply -f -", stdin=alone)
+    assert "complete: 2 new pods" in kubectl("rollout status sts/db --timeout=20s")
+    for _ in range(100):
+        told = kubectl("get events --field-selector=reason=NoHeadlessService,type=Warning")
+        if 'there is no Service "db"' in told:
+            break
+        time.sleep(0.1)
+    assert "db-0.db.default.svc.cluster.local" in told
+    kubectl("delete sts db")
+    kubectl("wait --for=delete pvc --all --timeout=20s")
