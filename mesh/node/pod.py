@@ -19,6 +19,7 @@ from mesh.runtime.net import BindError
 from mesh.runtime.tasks import Tasks
 
 log = logging.getLogger("mesh.node")
+ENDING_S = 1.0
 SIDECAR_AGAIN_S, SIDECAR_AGAIN_CAP_S = 1.0, 30.0
 
 
@@ -60,7 +61,7 @@ class PodWorker:
             self.host.recorder.tell(self.pod, "NotExecuted", line, True, container)
         self._changed()
         self._watch_deadline()
-        self._tasks.start(self._run(), "run")
+        self._running_all = self._tasks.start(self._run(), "run")
 
     def _watch_deadline(self) -> None:
         if self._deadline is not None:
@@ -237,6 +238,8 @@ class PodWorker:
     async def _fail(self, reason: str, message: str, grace_s: float) -> None:
         self._say_goodbye()
         await self._leaving().in_order(self.host, self.host.clock.now() + grace_s)
+        await asyncio.wait({self._running_all}, timeout=ENDING_S)  # it notes how each container has ended
+        await self._tasks.close()
         self.verdict = (reason, message)
         self._changed()
         if self._sidecar is not None and not self.terminating:

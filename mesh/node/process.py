@@ -12,6 +12,7 @@ import ctypes
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -93,7 +94,7 @@ class Program:
                     start_new_session=True,
                     preexec_fn=lambda: begin_child(parent, guard),
                 )
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, subprocess.SubprocessError) as error:
                 raise BadSetting(f"command {command[0]!r}: {getattr(error, 'strerror', None) or error}") from error
         return cls(process, log_path)
 

@@ -245,3 +245,14 @@ async def test_a_kind_that_is_not_executed_keeps_the_pod_waiting(world: Any) -> 
     world.registry.create(kind, pod, "default")
     (event, *_) = await world.events("FailedMount")
     assert "only emptyDir, hostPath, persistentVolumeClaim" in event.message
+
+
+async def test_a_pod_that_waits_for_a_volume_may_run_out_of_time(world: Any, sidecars: Any) -> None:
+    made = sidecars()
+    await world.node(sidecars=made)
+    world.make(volumes=CLAIM, volumeMounts=MOUNT, activeDeadlineSeconds=1)
+    pod = await world.until(lambda pod: pod.status.phase == "Failed")
+    assert pod.status.reason == "DeadlineExceeded"
+    await world.claim()
+    await asyncio.sleep(0.5)
+    assert made == [], "nothing starts any more"
