@@ -18,7 +18,7 @@ from mesh.api.scheme import Kind
 from mesh.apiserver import openapi_v2
 from mesh.apiserver.discovery import VERSION, served
 from mesh.apiserver.openapi_definitions import define
-from mesh.apiserver.openapi_schemas import components
+from mesh.apiserver.openapi_schemas import components, model_schema
 from mesh.apiserver.openapi_words import FIELDS, WORDS
 
 Json = dict[str, Any]
@@ -40,6 +40,13 @@ def index(defined: Iterable[Kind] = ()) -> Json:
             root = f"apis/{group}/{version}" if group else f"api/{version}"
             paths[root] = {"serverRelativeURL": f"/openapi/v3/{root}?hash={_hash(group, version, tuple(kinds))}"}
     return {"paths": paths}
+
+
+async def prepare(group: str, version: str, defined: Iterable[Kind] = ()) -> None:
+    """Do what takes long about a document, a piece at a time: others want to be served meanwhile."""
+    for kind in served(defined).get(group, {}).get(version, ()):
+        model_schema(kind.model)
+        await asyncio.sleep(0)
 
 
 def document(group: str, version: str, defined: Iterable[Kind] = ()) -> Json | None:

@@ -24,6 +24,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LONGEST_LINE = 1 << 16
 """Of a request: the words of an exec are part of it."""
 _HEALTH = frozenset({"/healthz", "/livez", "/readyz"})
+_V3 = "/openapi/v3/"
 
 
 class ApiServer:
@@ -115,6 +116,9 @@ class ApiServer:
             content_type = discovery.AGGREGATED if version == "v2" else discovery.AGGREGATED_BETA
             body = orjson.dumps(discovery.aggregated(path == "/api", version, self._registry.kinds))
             return web.Response(body=body, headers={"Content-Type": content_type})
+        if path.startswith(_V3):
+            group, _, version = path.removeprefix(_V3).partition("/")[2].rpartition("/")
+            await openapi.prepare(group, version, self._registry.kinds)
         found = self._json_document(path)
         if found is None:
             return web.Response(text="404 page not found\n", status=404)
