@@ -33,6 +33,19 @@ def mesh(up_once: Up) -> Mesh:
         pytest.param(["-H", "Host: far.test"], "/", [V2], id="authority, by a rule of another namespace"),
         pytest.param(["-i", "-H", "x-hurry: 1"], "/delay/2", ["504 ", "upstream request timeout"], id="timeout"),
         pytest.param([], "/delay/0.3", [V1], id="no timeout without the header"),
+        pytest.param(["-i", "-H", "x-fault: 1"], "/", ["418 ", "fault filter abort"], id="fault"),
+        pytest.param(
+            ["-i", "-H", "Origin: http://a.example"],
+            "/shared",
+            [V1, "access-control-allow-origin: http://a.example\n"],
+            id="cors",
+        ),
+        pytest.param(
+            ["-i", "-X", "OPTIONS", "-H", "Origin: http://a.example", "-H", "Access-Control-Request-Method: GET"],
+            "/shared",
+            ["200 ", "access-control-allow-methods: GET\n", "access-control-max-age: 3600\n"],
+            id="preflight",
+        ),
     ],
 )
 def test_word(mesh: Mesh, words: list[str], path: str, says: list[str]) -> None:
@@ -51,3 +64,18 @@ def test_rewrite_and_added_headers(mesh: Mesh) -> None:
     assert headers["host"] == "rewritten.test"
     assert headers["x-added"] == "yes"
     assert headers["x-envoy-original-path"] == "/echo/prefix?q=1"
+
+
+def test_retries(mesh: Mesh) -> None:
+    """A request that fails for good was tried four times."""
+    before = retries(mesh)
+    done = mesh.curl("-i", "-H", "x-again: 1", f"{mesh.gateway}/status/503")
+    assert "503 " in done.out
+    assert retries(mesh) - before == 3
+
+
+def retries(mesh: Mesh) -> int:
+    """How often the gateway has tried again."""
+    page = mesh.curl(f"http://{mesh.people}:15000/stats/prometheus").out
+    lines = [line for line in page.splitlines() if line.startswith("envoy_cluster_upstream_rq_retry{")]
+    return sum(round(float(line.rsplit(" ", 1)[1])) for line in lines)
