@@ -8,7 +8,7 @@ from mesh.controllers.attach_plan import Moves, Observed, plan_attachment
 from mesh.controllers.facts import finished
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 from mesh.controllers.tolerance import ready_condition
-from mesh.controllers.volume_users import claims_of
+from mesh.controllers.volume_users import claim_named, claims_of
 
 
 class AttachController(Controller):
@@ -23,7 +23,7 @@ class AttachController(Controller):
         self._told: dict[str, Told] = {}
         self._disks: dict[str, dict[str, PersistentVolume]] = {}
         self.claims = self.caches.claims
-        self.volumes = self.caches.informers[PersistentVolume]
+        self.volumes = self.caches.volumes
         self.volumes.on_change(self._volume_changed)
         self.caches.nodes.on_change(self._node_changed)
         self.claims.on_change(self._claim_changed)
@@ -110,8 +110,7 @@ class AttachController(Controller):
         )
 
     def _users(self, volume: PersistentVolume) -> list[Pod]:
-        ref = volume.spec.claim_ref or {}
-        key = (str(ref.get("namespace", "")), str(ref.get("name", "")))
+        key = claim_named(volume)
         claim = self.claims.get(key[1], key[0])
         if claim is None or claim.spec.volume_name != volume.name:
             return []

@@ -13,15 +13,16 @@ from mesh.api.meta import LabelSelector, Object
 from mesh.api.scheme import KINDS
 from mesh.api.selectors import Selector, from_labels, from_model
 from mesh.api.services import Endpoints, EndpointSlice, Ingress, Service
-from mesh.api.storage import PersistentVolumeClaim
+from mesh.api.storage import PersistentVolume, PersistentVolumeClaim
 from mesh.api.workloads import ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet
 from mesh.client.informer import Informer
 from mesh.controllers.actions import Key
-from mesh.controllers.volume_users import claims_of
+from mesh.controllers.volume_users import claim_named, claims_of
 
 T = TypeVar("T", bound=Object)
 Label = tuple[str, str, str]
 """(namespace, label, value)"""
+NOBODY: Key = ("", "")
 
 
 class Index(Generic[T]):
@@ -155,11 +156,13 @@ class Caches:
         self.jobs: Informer[Job] = self.informers[Job]
         self.revisions: Informer[ControllerRevision] = self.informers[ControllerRevision]
         self.claims: Informer[PersistentVolumeClaim] = self.informers[PersistentVolumeClaim]
+        self.volumes: Informer[PersistentVolume] = self.informers[PersistentVolume]
 
         self.pods_by_owner = Index(self.pods, _controller_uid)
         self.pods_by_node = Index(self.pods, lambda pod: [pod.spec.node_name] if pod.spec.node_name else [])
         self.pods_by_label = Index(self.pods, _labels)
         self.pods_by_claim = Index(self.pods, claims_of)
+        self.volumes_by_claim = Index(self.volumes, lambda volume: [claim_named(volume)])
         self.orphan_pods = Index(self.pods, _orphan_labels)
         self.sets_by_owner = Index(self.replica_sets, _controller_uid)
         self.orphan_sets = Index(self.replica_sets, _orphan_labels)
@@ -185,3 +188,11 @@ class Caches:
         """Wait until every informer has its first list."""
         for informer in self.informers.values():
             await informer.synced()
+
+    def volumes_for(self, claim: PersistentVolumeClaim) -> list[PersistentVolume]:
+        """Those that the claim may get or has: nobody's, those that name it, and the one that it names."""
+        found = {volume.name: volume for key in (NOBODY, claim.key) for volume in self.volumes_by_claim.get(key)}
+        named = self.volumes.get(claim.spec.volume_name) if claim.spec.volume_name else None
+        if named is not None:
+            found[named.name] = named
+        return list(found.values())

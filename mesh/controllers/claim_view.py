@@ -1,6 +1,6 @@
 """What does the scheduler see of the claims that a pod names?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from mesh.api.core import Pod
@@ -18,8 +18,7 @@ class ClaimView:
 
     def __init__(self, caches: Caches) -> None:
         self._caches = caches
-        self.claims = caches.informers[PersistentVolumeClaim]
-        self.volumes = caches.informers[PersistentVolume]
+        self.claims, self.volumes = caches.claims, caches.volumes
         self.classes = caches.informers[StorageClass]
 
     def of(self, pod: Pod, placed: Mapping[Key, AbstractSet[str]]) -> list[Wanted]:
@@ -28,6 +27,11 @@ class ClaimView:
         placed: claim -> uids of pods that have a node, among them those that the cache does not show there yet.
         """
         return [self._wanted(key, pod, placed.get(key, frozenset())) for key in claims_of(pod)]
+
+    def within_reach(self, claims: Sequence[Wanted]) -> list[PersistentVolume]:
+        """The volumes that these claims may get or have."""
+        found = (volume for w in claims if w.claim is not None for volume in self._caches.volumes_for(w.claim))
+        return list({volume.name: volume for volume in found}.values())
 
     def _wanted(self, key: Key, pod: Pod, placed: AbstractSet[str]) -> Wanted:
         claim: PersistentVolumeClaim | None = self.claims.get(key[1], key[0])

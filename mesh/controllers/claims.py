@@ -5,7 +5,7 @@ from mesh.api.storage import PersistentVolume, PersistentVolumeClaim, StorageCla
 from mesh.controllers.actions import Key, Told, without_repeats
 from mesh.controllers.claims_plan import Observed, plan_claim
 from mesh.controllers.runtime import DONE, Context, Controller, Result
-from mesh.controllers.volume_users import claims_of
+from mesh.controllers.volume_users import claim_named, claims_of
 from mesh.runtime.clock import rfc3339
 
 
@@ -17,8 +17,8 @@ class ClaimController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._told: dict[str, Told] = {}
-        self.claims = self.caches.informers[PersistentVolumeClaim]
-        self.volumes = self.caches.informers[PersistentVolume]
+        self.claims = self.caches.claims
+        self.volumes = self.caches.volumes
         self.classes = self.caches.informers[StorageClass]
         self.claims.on_change(self._claim_changed)
         self.volumes.on_change(self._volume_changed)
@@ -34,9 +34,8 @@ class ClaimController(Controller):
     def _volume_changed(self, old: PersistentVolume | None, new: PersistentVolume | None) -> None:
         """The claim that a volume names looks at it; a volume that nobody has is looked at by all who wait."""
         for volume in (old, new):
-            ref = (volume.spec.claim_ref if volume is not None else None) or {}
-            if ref:
-                self.enqueue((str(ref.get("namespace", "")), str(ref.get("name", ""))))
+            if volume is not None and volume.spec.claim_ref:
+                self.enqueue(claim_named(volume))
         if new is None or not new.spec.claim_ref:
             self._wake_waiting()
 
@@ -68,7 +67,7 @@ class ClaimController(Controller):
             return DONE
         observed = Observed(
             claim=claim,
-            volumes=list(self.volumes.list()),
+            volumes=self.caches.volumes_for(claim),
             classes=list(self.classes.list()),
             pods=self.caches.pods_by_claim.get(key),
             stamp=rfc3339(self.clock.wall()),

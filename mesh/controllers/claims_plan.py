@@ -31,7 +31,7 @@ LATE = "WaitForFirstConsumer"
 class Observed:
     """Everything that the decision depends on.
 
-    volumes: all of them.  classes: all of them.  pods: those that use the claim.
+    volumes: at least those that it may get or has.  classes: all of them.  pods: those that use the claim.
     stamp: now, as RFC 3339 text.
     """
 

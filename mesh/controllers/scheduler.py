@@ -12,7 +12,7 @@ from mesh.controllers.neighbours import has_anti_affinity, is_choosy, obstacles
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 from mesh.controllers.scheduling import Candidate, Unschedulable, choose
 from mesh.controllers.volume_scheduling import UNBOUND, settle, waits, weigh
-from mesh.controllers.volume_users import claims_of
+from mesh.controllers.volume_users import claim_named, claims_of
 from mesh.runtime.clock import rfc3339
 
 DEFAULT = "default-scheduler"
@@ -119,9 +119,8 @@ class SchedulerController(Controller):
             self._retry_users(changed.key)
 
     def _volume_changed(self, old: PersistentVolume | None, new: PersistentVolume | None) -> None:
-        ref = (new.spec.claim_ref if new is not None else None) or {}
-        if ref:
-            self._retry_users((str(ref.get("namespace", "")), str(ref.get("name", ""))))
+        if new is not None and new.spec.claim_ref:
+            self._retry_users(claim_named(new))
         else:
             self._retry_stuck()
 
@@ -144,7 +143,7 @@ class SchedulerController(Controller):
         if (pod.spec.scheduler_name or DEFAULT) != DEFAULT:
             return DONE
         nodes, claims = list(self.caches.nodes.list()), self._claims.of(pod, self._occupancy.users)
-        volumes = list(self._claims.volumes.list()) if claims else []
+        volumes = self._claims.within_reach(claims) if waits(claims) else []
         verdict = weigh(claims, nodes, volumes)
         choice = choose(pod, self._occupancy.candidates(nodes, pod, verdict.obstacles), verdict.blocked)
         if isinstance(choice, Unschedulable):

@@ -1,8 +1,9 @@
-"""Which claims does a pod use?"""
+"""Which claims does a pod use, and which claim does a volume name?"""
 
 from collections.abc import Sequence
 
 from mesh.api.core import Pod
+from mesh.api.storage import PersistentVolume
 from mesh.controllers.actions import Key
 
 
@@ -14,3 +15,9 @@ def claims_of(pod: Pod) -> Sequence[Key]:
     named = (volume.persistent_volume_claim for volume in volumes)
     keys = ((pod.namespace, str(source.get("claimName", ""))) for source in named if source is not None)
     return tuple(dict.fromkeys(keys))
+
+
+def claim_named(volume: PersistentVolume) -> Key:
+    """(namespace, name) of the claim in its claimRef; two empty texts for a volume that nobody has."""
+    ref = volume.spec.claim_ref or {}
+    return (str(ref.get("namespace", "")), str(ref.get("name", "")))

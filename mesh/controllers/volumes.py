@@ -4,6 +4,7 @@ from mesh.api.errors import NotFound
 from mesh.api.storage import PersistentVolume, PersistentVolumeClaim
 from mesh.controllers.actions import Key
 from mesh.controllers.runtime import DONE, Context, Controller, Result
+from mesh.controllers.volume_users import claim_named
 from mesh.controllers.volumes_plan import Observed, plan_volume
 
 
@@ -14,8 +15,8 @@ class VolumeController(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.volumes = self.caches.informers[PersistentVolume]
-        self.claims = self.caches.informers[PersistentVolumeClaim]
+        self.volumes = self.caches.volumes
+        self.claims = self.caches.claims
         self.volumes.on_change(self._volume_changed)
         self.claims.on_change(self._claim_changed)
 
@@ -31,9 +32,8 @@ class VolumeController(Controller):
             return
         if old is None:
             return
-        for volume in self.volumes.list():
-            if _claim_key(volume) == old.key:
-                self.enqueue(volume.key)
+        for volume in self.caches.volumes_by_claim.get(old.key):
+            self.enqueue(volume.key)
 
     async def reconcile(self, key: Key) -> Result:
         volume = self.volumes.get(key[1])
@@ -44,7 +44,7 @@ class VolumeController(Controller):
     async def _claim(self, volume: PersistentVolume) -> PersistentVolumeClaim | None:
         """The claim that the volume names. One that the cache does not show is asked for at its source: data may be
         at stake."""
-        namespace, name = _claim_key(volume)
+        namespace, name = claim_named(volume)
         if not name:
             return None
         claim: PersistentVolumeClaim | None = self.claims.get(name, namespace)
@@ -54,8 +54,3 @@ class VolumeController(Controller):
             return await self.context.client.get(PersistentVolumeClaim, name, namespace)
         except NotFound:
             return None
-
-
-def _claim_key(volume: PersistentVolume) -> Key:
-    ref = volume.spec.claim_ref or {}
-    return (str(ref.get("namespace", "")), str(ref.get("name", "")))
