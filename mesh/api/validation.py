@@ -18,6 +18,7 @@ from mesh.api.traffic import RouteRule, RouteRuleStatus
 from mesh.api.validation_batch import daemon_set_causes, daemon_set_update_causes, job_causes, job_update_causes
 from mesh.api.validation_config import config_map_causes, config_update_causes, quota_causes, secret_causes
 from mesh.api.validation_destination import destination_causes
+from mesh.api.validation_endpoints import endpoints_causes, slice_causes, slice_update_causes
 from mesh.api.validation_extensions import definition_causes, definition_update_causes
 from mesh.api.validation_ingress import ingress_causes, ingress_class_causes, ingress_class_update_causes
 from mesh.api.validation_meta import meta_causes
@@ -117,6 +118,8 @@ def _routerule(obj: Json) -> list[Cause]:
 _RULES: dict[str, Callable[[Json], list[Cause]]] = {
     "Pod": pod_causes,
     "Service": service_causes,
+    "Endpoints": endpoints_causes,
+    "EndpointSlice": slice_causes,
     "Deployment": workload_causes,
     "ReplicaSet": workload_causes,
     "StatefulSet": workload_causes,
@@ -140,6 +143,7 @@ _RULES: dict[str, Callable[[Json], list[Cause]]] = {
 _UPDATE_RULES: dict[str, Callable[[Json, Json], list[Cause]]] = {
     "Pod": pod_update_causes,
     "Service": service_update_causes,
+    "EndpointSlice": slice_update_causes,
     "Deployment": workload_update_causes,
     "ReplicaSet": workload_update_causes,
     "StatefulSet": workload_update_causes,

@@ -4,7 +4,7 @@ from mesh.api.load_balancers import balancer
 from mesh.api.selectors import from_labels
 from mesh.api.services import Service, ServicePort
 from mesh.cli.trace_facts import Facts
-from mesh.node.ways import NODE_PORT, Binding, Way, node_of, places
+from mesh.node.ways import NODE_PORT, REACHED, Binding, Way, node_of, places
 
 
 def nowhere(service: Service, port: ServicePort, way: Way, facts: Facts, source: str, binding: Binding) -> str:
@@ -42,6 +42,9 @@ def _no_target(service: Service, way: Way, facts: Facts, on: str) -> str:
 
 
 def no_endpoint(service: Service, port: ServicePort, facts: Facts) -> str:
+    listed = {a for piece in facts.slices_of(service) for e in piece.endpoints for a in e.addresses}
+    if listed and not any(address.startswith(REACHED) for address in listed):
+        return f"its endpoints, such as {min(listed)}, are outside 127.0.0.0/8, which is all that the mesh reaches"
     if not service.spec.selector:
         return "the service has no selector, and nobody wrote endpoints for it"
     text = ",".join(f"{key}={value}" for key, value in sorted(service.spec.selector.items()))

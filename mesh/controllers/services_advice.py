@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 
 from mesh.api.core import Pod
 from mesh.api.selectors import from_labels
-from mesh.api.services import Service
+from mesh.api.services import EndpointSlice, Service
 from mesh.api.workloads import DaemonSet, Deployment, ReplicaSet, StatefulSet
 from mesh.controllers.actions import Key, Note, note
 from mesh.controllers.cache import select
-from mesh.controllers.endpoints_plan import resolve_ports
+from mesh.controllers.endpoints_plan import MANAGED_LABEL, MANAGER, resolve_ports
 from mesh.controllers.facts import terminating
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 
@@ -30,14 +30,24 @@ class ServicesAdvice(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.caches.services.on_change(self._service_changed)
+        self.caches.slices.on_change(self._slice_changed)
 
     def _service_changed(self, old: Service | None, new: Service | None) -> None:
         if new is not None and new.spec.selector and (old is None or _asked(old) != _asked(new)):
             self.enqueue(new.key, LOOK_AFTER_S)
 
+    def _slice_changed(self, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
+        if new is not None and _by_hand(new) and (old is None or old.endpoints != new.endpoints):
+            self.enqueue((new.namespace, new.service_name))
+
     async def reconcile(self, key: Key) -> Result:
         service = self.caches.services.get(key[1], key[0])
-        if service is None or not service.spec.selector or terminating(service) or service.spec.type == "ExternalName":
+        if service is None or terminating(service) or service.spec.type == "ExternalName":
+            return DONE
+        by_hand = [piece for piece in self.caches.slices_by_service.get(key) if _by_hand(piece)]
+        if (far := out_of_reach(service, by_hand)) is not None:
+            self.say(far)
+        if not service.spec.selector:
             return DONE
         pods = select(self.caches.pods_by_label, service.namespace, from_labels(service.spec.selector))
         found = unnamed_ports(service, pods) if pods else self._nothing(service)
@@ -54,6 +64,21 @@ class ServicesAdvice(Controller):
                     return None
         others = (pod for pod in self.caches.pods.list() if pod.metadata.namespace == service.namespace)
         return unselected(service, others)
+
+
+def _by_hand(piece: EndpointSlice) -> bool:
+    """Whether its addresses come from somebody else than pods."""
+    return piece.metadata.label_map.get(MANAGED_LABEL) != MANAGER
+
+
+def out_of_reach(service: Service, slices: Iterable[EndpointSlice]) -> Note | None:
+    """The event about endpoints that somebody wrote and that no connection can go to."""
+    far = sorted({a for piece in slices for e in piece.endpoints for a in e.addresses if not a.startswith("127.")})
+    if not far:
+        return None
+    shown = ", ".join(far[:3]) + (" and more" if len(far) > 3 else "")
+    message = f"endpoints {shown} are outside 127.0.0.0/8, which is all that the mesh reaches; they get no connections"
+    return note(service, "EndpointOutOfReach", message, "Warning")
 
 
 def _asked(service: Service) -> object:

@@ -108,7 +108,11 @@ class KubeProxy:
             changed, self._dirty = self._dirty, set()
             self._wake.clear()
             for key in sorted(changed):
-                await self._apply(key)
+                try:
+                    await self._apply(key)
+                except Exception:
+                    # One service that can not be served must not stop the others.
+                    log.exception("service not served service=%s", "/".join(key))
             await asyncio.sleep(BURST_S)  # changes come in bursts
 
     async def _apply(self, key: Key) -> None:

@@ -20,6 +20,8 @@ ZONE_LABEL = "topology.kubernetes.io/zone"
 NOT_BALANCED = "node.kubernetes.io/exclude-from-external-load-balancers"
 CLUSTER_IP, NODE_PORT, LOAD_BALANCER, EXTERNAL_IP = "cluster IP", "node port", "load balancer", "external IP"
 CLOSE = frozenset({"PreferClose", "PreferSameZone"})
+REACHED = "127."
+"""Connections go to loopback addresses alone."""
 Target = tuple[str, int]
 
 
@@ -179,7 +181,7 @@ def places(slices: Iterable[EndpointSlice], zones: dict[str, str]) -> dict[str, 
             for name, number in ports:
                 group = found.setdefault(name, Places())
                 into = group.ready if ready else group.leaving
-                into += [Place((address, number), node, zone) for address in endpoint.addresses]
+                into += [Place((a, number), node, zone) for a in endpoint.addresses if a.startswith(REACHED)]
     return found
 
 

@@ -43,6 +43,15 @@ async def test_slips(world: World, spec: dict[str, Any], reason: str | None, wor
     assert all(word in found[0][1] for word in words)
 
 
+async def test_endpoints_that_nobody_reaches_are_told(world: World) -> None:
+    await world.apply(service("db", selector=None, ports=[{"port": 5432}]))
+    subset = {"addresses": [{"ip": "127.0.0.5"}, {"ip": "10.0.0.7"}], "ports": [{"port": 5432}]}
+    await world.apply({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "db"}, "subsets": [subset]})
+    await world.settle()
+    (message,) = [e.message for e in await world.events() if e.reason == "EndpointOutOfReach"]
+    assert message.startswith("endpoints 10.0.0.7 are outside 127.0.0.0/8")
+
+
 async def test_a_workload_without_pods_yet_is_no_slip(world: World) -> None:
     await world.apply(deployment(replicas=0))
     await world.apply(service())

@@ -97,7 +97,7 @@ def test_usable_endpoints(endpoints: list[dict[str, Any]], wanted: set[str]) -> 
 
 def test_slices_of_one_service_are_one_set_and_other_families_are_left_out() -> None:
     pieces = [piece(endpoint("127.0.0.1")), piece(endpoint("127.0.0.2")), piece(endpoint("127.0.0.1")),
-              piece(endpoint("::1"), kind="IPv6")]  # fmt: skip
+              piece(endpoint("::1"), kind="IPv6"), piece(endpoint("10.0.0.1"))]  # fmt: skip
     assert groups(ways(service(), pieces, ()), VIP) == (Group((("127.0.0.1", 8080), ("127.0.0.2", 8080))),)
 
 
