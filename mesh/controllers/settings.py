@@ -66,6 +66,10 @@ class Settings:
     volume_dir: str | None = None
     """The folder below which each volume that is made has a directory of its own; None keeps what is there."""
 
+    name_rest_s: float = 0.2
+    """Seconds between the end of a StatefulSet's pod and the next of its name. A cluster needs about as long, and
+    `kubectl delete pod` counts on it: it looks twice whether the name is gone, some ten milliseconds apart."""
+
     job_backoff_s: float = 10.0
     """Seconds between a Job's first failure and its next try; doubled with each. Source: Kubernetes."""
 

@@ -15,7 +15,7 @@ from mesh.controllers.history_plan import plan_forgetting
 from mesh.controllers.ownership import plan_claims
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 from mesh.controllers.statefulset_plan import Observed, missing_service, plan_stateful_set
-from mesh.controllers.statefulset_pods import claim_names, ordinal_of, ordinals
+from mesh.controllers.statefulset_pods import POD_NAME_LABEL, claim_names, ordinal_of, ordinals
 from mesh.controllers.templates import REVISION_LABEL
 
 log = logging.getLogger("mesh.controllers")
@@ -35,6 +35,7 @@ class StatefulSetController(Controller):
         self._historian = Historian(self, StatefulSet)
         self._expected = Expectations(self.settings.expectation_s)
         self._lonely: dict[str, tuple[float, str]] = {}
+        self._gone: dict[Key, float] = {}
         self.caches.stateful_sets.on_change(self._set_changed)
         self.caches.pods.on_change(self._pod_changed)
         self.caches.claims.on_change(self._claim_changed)
@@ -48,6 +49,8 @@ class StatefulSetController(Controller):
             self._expected.forget(old.key)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        if new is None and old is not None and POD_NAME_LABEL in old.metadata.label_map:
+            self._gone[old.key] = self.clock.now()
         for pod in (old, new):
             owner = pod.metadata.controller if pod is not None else None
             if pod is None or owner is None or owner.kind != "StatefulSet":
@@ -106,6 +109,7 @@ class StatefulSetController(Controller):
             revision=history.present.name,
             templates={name: self._historian.template(revision) for name, revision in history.known.items()},
             claims=self._claims(owner, pods),
+            resting=self._resting(owner),
             wall=self.clock.wall(),
         )
         plan = plan_stateful_set(observed)
@@ -115,6 +119,12 @@ class StatefulSetController(Controller):
         await self.carry_out(Plan(tuple(plan_forgetting(owner, list(history.known.values()), in_use))))
         waits = [s for s in (plan.requeue_after_s, self._look_for_service(owner)) if s is not None]
         return Result(min(waits) if waits else None)
+
+    def _resting(self, owner: StatefulSet) -> dict[str, float]:
+        """Seconds for which names of pods that are just gone are left alone."""
+        now, rest_s = self.clock.now(), self.settings.name_rest_s
+        self._gone = {key: at for key, at in self._gone.items() if at + rest_s > now}
+        return {name: at + rest_s - now for (space, name), at in self._gone.items() if space == owner.namespace}
 
     def _claims(self, owner: StatefulSet, pods: list[Pod]) -> dict[str, PersistentVolumeClaim]:
         """The claims of every pod that is or is to be, as far as they exist."""

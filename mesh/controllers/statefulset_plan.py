@@ -32,7 +32,8 @@ class Observed:
     """Everything that the decision depends on.
 
     pods: those it controls.  revision: the name of the present template's revision.
-    templates: earlier templates by revision.  claims: those of its namespace, by name.  wall: now, in unix seconds.
+    templates: earlier templates by revision.  claims: those of its namespace, by name.
+    resting: seconds until a name may be used again, of pods that are just gone.  wall: now, in unix seconds.
     """
 
     stateful_set: StatefulSet
@@ -40,6 +41,7 @@ class Observed:
     revision: str
     templates: Mapping[str, PodTemplateSpec] = field(default_factory=dict)
     claims: Mapping[str, PersistentVolumeClaim] = field(default_factory=dict)
+    resting: Mapping[str, float] = field(default_factory=dict)
     wall: float = 0.0
 
 
@@ -116,6 +118,9 @@ class _Steps:
     def _make(self, ordinal: int) -> list[Action]:
         """A pod, after its claims."""
         name = f"{self.set.name}-{ordinal}"
+        if (rest_s := self.seen.resting.get(name, 0.0)) > 0:
+            self._again(rest_s)
+            return []
         claim = kept_apart(self.set, ordinal, None, self.seen.claims)
         if claim is not None:
             text = f"create Pod {name} in StatefulSet {self.set.name} failed error: pvc {claim} is being deleted"
@@ -186,9 +191,12 @@ class _Steps:
         if terminating(pod) or pod.status.phase != "Running":
             return False
         wait_s = available_in(pod, self.set.spec.min_ready_seconds or 0, self.seen.wall)
-        if wait_s and (self.again_s is None or wait_s < self.again_s):
-            self.again_s = wait_s
+        if wait_s:
+            self._again(wait_s)
         return wait_s == 0
+
+    def _again(self, after_s: float) -> None:
+        self.again_s = after_s if self.again_s is None else min(self.again_s, after_s)
 
     def _create(self, ordinal: int) -> Create:
         template, revision = self.set.spec.template, self.seen.revision

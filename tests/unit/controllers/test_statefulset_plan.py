@@ -135,6 +135,17 @@ def test_missing_service(name: str, headless: bool | None, told: str | None) -> 
     assert (said is None) if told is None else (said is not None and told in said)
 
 
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [pytest.param({}, [], id="ordered"), pytest.param(PARALLEL, ["+db-1"], id="parallel")],
+)
+def test_a_name_rests_before_it_is_used_again(spec: dict[str, Any], expected: list[str]) -> None:
+    seen = Observed(stateful_set=stateful(2, **spec), pods=[], revision="new", resting={"db-0": 0.15})
+    plan = plan_stateful_set(seen)
+    assert [f"+{action.obj.name}" for action in plan.actions if isinstance(action, Create)] == expected
+    assert plan.requeue_after_s == 0.15
+
+
 def test_a_pod_that_lost_its_labels_gets_them_back() -> None:
     (patch, *_) = plan_stateful_set(Observed(stateful_set=stateful(1), pods=[pod(0)], revision="new")).actions
     assert isinstance(patch, Patch)
