@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mesh.api.core import Container, Pod
 from mesh.api.errors import ApiError
-from mesh.node import hooks, last_words, lifecycle, probes, sources, status
+from mesh.node import hooks, last_words, lifecycle, probes, service_links, sources, status
 from mesh.node.apps.context import BadSetting
 from mesh.node.apps.redis import NoRedis
 from mesh.node.apps.serving import Listening
@@ -35,6 +35,7 @@ class RunningContainer:
 
     came_up: asyncio.Event | None = None
     """Set once it has started, where somebody waits for that."""
+    links = service_links.NO_LINKS
 
     def __init__(
         self, pod: Pod, container: Container, image: Image, place: Place, backoff: Backoff, tell: Tell,
@@ -114,7 +115,7 @@ class RunningContainer:
         return problem is None
 
     def _beside(self, words: Sequence[str]) -> tuple[Sequence[str], Mapping[str, str], Path, Guard | None]:
-        found = around(self.pod, self.container, self.image, self.place, self.sources)
+        found = around(self.pod, self.container, self.image, self.place, self.sources, self.links)
         return with_volumes(words, found.context.volumes), found.env, found.context.volume_dir, found.guard
 
     async def _start(self) -> lifecycle.StartFailed | None:
@@ -123,7 +124,11 @@ class RunningContainer:
             pulled = await self.place.images.pull(name, self.container.image_pull_policy)
             self.image = image = pulled.image
             self.sources = await sources.fetch(self.place.client, self.pod.namespace, self.container)
-            self._work = await launch(self.pod, self.container, image, self.place, self.sources, self.journal)
+            if runs_program(image):
+                self.links = await service_links.fetch(self.place.client, self.pod)
+            self._work = await launch(
+                self.pod, self.container, image, self.place, self.sources, self.links, self.journal
+            )
         except PullFailed as error:
             return self._failed(error.reason, str(error))
         except (CommandNotFound, NoRedis) as error:

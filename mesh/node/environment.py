@@ -9,6 +9,7 @@ from typing import Any
 from mesh.api.core import Container, Pod
 from mesh.node.apps.context import BadSetting
 from mesh.node.contents import resource_of
+from mesh.node.service_links import NO_LINKS
 from mesh.node.sources import NO_SOURCES, Sources
 
 _NOT_A_NAME = re.compile("[^A-Z0-9_]")
@@ -17,15 +18,19 @@ _KEYS = {"configMapKeyRef": ("configmap", "ConfigMap"), "secretKeyRef": ("secret
 
 
 def container_env(
-    container: Container, pod: Pod, pod_ip: str, host_ip: str, sources: Sources = NO_SOURCES
-) -> dict[str, str]:
-    """Name -> value of spec.containers[].envFrom, then env, which wins. Raises BadSetting for what is not there."""
+    container: Container, pod: Pod, pod_ip: str, host_ip: str, sources: Sources = NO_SOURCES,
+    links: Mapping[str, str] = NO_LINKS,
+) -> dict[str, str]:  # fmt: skip
+    """Name -> value of spec.containers[].envFrom, then env, which wins. Raises BadSetting for what is not there.
+
+    links: of services, which a value may name.
+    """
     env: dict[str, str] = {}
     for group in container.env_from or ():
         env |= _group(group, sources)
     for entry in container.env or ():
         if entry.value_from is None:
-            env[entry.name] = expand(entry.value or "", env)
+            env[entry.name] = expand(entry.value or "", {**links, **env} if links else env)
         else:
             value = from_source(entry.name, entry.value_from, pod, pod_ip, host_ip, sources, container)
             if value is not None:
@@ -129,7 +134,7 @@ def program_env(
         env["VOLUME_DIR"] = str(next(iter(volumes.values())))
         env["VOLUMES"] = json.dumps({mount: str(where) for mount, where in volumes.items()})
     if proxy:
-        # A pod's own address belongs to no service, so that no sidecar has a route to it: there a program goes by itself.
+        # No service has a pod's own address, so that no sidecar has a route to it: there a program goes by itself.
         pods = ".".join(pod_ip.split(".")[:2]) + ".0.0/16"
         env |= {"http_proxy": proxy, "HTTP_PROXY": proxy, "no_proxy": f"localhost,127.0.0.1,{pods}"}
     return env

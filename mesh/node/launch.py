@@ -15,6 +15,7 @@ from mesh.node.image_store import ImageStore
 from mesh.node.images import Image
 from mesh.node.kubelet.journal import Journal
 from mesh.node.process import Program
+from mesh.node.service_links import NO_LINKS
 from mesh.node.sources import Sources
 from mesh.node.volumes import Volumes
 from mesh.runtime.clock import Clock
@@ -69,12 +70,17 @@ def runs_program(image: Image) -> bool:
 
 
 def around(
-    pod: Pod, container: Container, image: Image, place: Place, sources: Sources, starts: bool = False
-) -> Around:
-    """starts: the container starts now, and is not merely joined. Raises BadSetting, OSError."""
-    own = environment.container_env(container, pod, place.pod_ip, place.host_ip, sources)
-    command = tuple(environment.expand(word, own) for word in container.command or ())
-    args = tuple(environment.expand(arg, own) for arg in container.args or ())
+    pod: Pod, container: Container, image: Image, place: Place, sources: Sources,
+    links: Mapping[str, str] = NO_LINKS, starts: bool = False,
+) -> Around:  # fmt: skip
+    """links: what a program finds of services.  starts: the container starts now, and is not merely joined.
+
+    Raises BadSetting, OSError.
+    """
+    own = environment.container_env(container, pod, place.pod_ip, place.host_ip, sources, links)
+    known = {**links, **own} if links else own
+    command = tuple(environment.expand(word, known) for word in container.command or ())
+    args = tuple(environment.expand(arg, known) for arg in container.args or ())
     declared = tuple(port.container_port for port in container.ports or () if port.protocol == "TCP")
     volumes, scratch = place.volumes.mount(pod, container, own, starts), place.volumes.scratch(pod, container)
     fixed = place.volumes.read_only(pod, container)
@@ -109,7 +115,7 @@ def around(
     if starts:
         given |= last_words.begin(end)
     guard = read_only.guard([volumes[mount] for mount in fixed])
-    return Around(own, {**given, **(start.env if start else {}), **own}, context, start, guard)
+    return Around(own, {**links, **given, **(start.env if start else {}), **own}, context, start, guard)
 
 
 def _given(pod: Pod, container: Container, place: Place, context: AppContext) -> dict[str, str]:
@@ -125,10 +131,11 @@ def _given(pod: Pod, container: Container, place: Place, context: AppContext) ->
 
 
 async def launch(
-    pod: Pod, container: Container, image: Image, place: Place, sources: Sources, journal: Journal
-) -> Work:
+    pod: Pod, container: Container, image: Image, place: Place, sources: Sources, links: Mapping[str, str],
+    journal: Journal,
+) -> Work:  # fmt: skip
     """Start the container's application or program. Raises BadSetting, OSError."""
-    found = around(pod, container, image, place, sources, starts=True)
+    found = around(pod, container, image, place, sources, links, starts=True)
     if found.start is not None:
         words, folder = found.start.words, found.start.folder
         return await Program.start(words, found.env, journal.begin_file(), folder, found.guard)

@@ -18,7 +18,7 @@ def surroundings(
 
     Where the words name a mountPath, the volume's directory stands there. Raises BadSetting.
     """
-    found = around(running.pod, running.container, running.image, running.place, running.sources)
+    found = around(running.pod, running.container, running.image, running.place, running.sources, running.links)
     context = found.context
     if not context.volumes:
         context.volume_dir.mkdir(parents=True, exist_ok=True)

@@ -48,6 +48,7 @@ def test_nothing_but_loopback_is_connected_to(told: dict[str, Any]) -> None:
     [
         pytest.param(pod("a"), "", "a", id="the-only-one"),
         pytest.param(pod("a", "b"), "b", "b", id="asked"),
+        pytest.param({**pod("a"), "spec": {"initContainers": [{"name": "i"}]}}, "i", "i", id="one-that-runs-before"),
         pytest.param(pod("a", "b", **{place.DEFAULT_CONTAINER: "b"}), "", "b", id="annotated"),
     ],
 )

@@ -47,7 +47,7 @@ async def kubelet(tmp_path: Path) -> AsyncIterator[KubeletServer]:
     states: list[dict[str, Any]] = [{"running": {}}, {"waiting": {"reason": "ContainerCreating"}}]
     containers = [
         SimpleNamespace(
-            container=container, pod=pod, place=place, image=ImageTable().find("httpd"), sources=sources.NO_SOURCES,
+            container=container, pod=pod, place=place, image=ImageTable().find("httpd"), sources=sources.NO_SOURCES, links={},
             journal=Journal(tmp_path / f"{container.name}.log", clock), facts=SimpleNamespace(state=state),
         )
         for container, state in zip(pod.spec.containers, states, strict=True)
