@@ -94,6 +94,7 @@ def shown(name: str, out: str) -> None:
             assert re.search(
                 r"^5 -> 11 shards: moved 5\d\d of 1001 keys \(5\d\.\d%\); the least is 54\.5%$", out, flags=re.M
             )
+            assert re.search(r"^kv-3 holds 1\d\d keys$", out, flags=re.M)
             assert re.search(r"^11 -> 3 shards: moved 7\d\d of 1001 keys", out, flags=re.M)
             assert out.count("\nfound 1000 of 1000 keys where they belong") == 2
             put, got, new, *stays = re.findall(r"^x-pod: (kv-[0-2])", out, flags=re.M)
