@@ -18,8 +18,8 @@ _POLICIES = ["OrderedReady", "Parallel"]
 _RETENTION = ["Delete", "Retain"]
 # What a StatefulSet may change after it was made.
 _SET_CHANGEABLE = (
-    "replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
-    "revisionHistoryLimit",
+    "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
 )  # fmt: skip
 
 
@@ -48,9 +48,10 @@ def workload_update_causes(workload: Json, old: Json) -> list[Cause]:
             if name not in _SET_CHANGEABLE and spec.get(name) != had.get(name)
         ]  # fmt: skip
         if changed:
-            allowed = ", ".join(_SET_CHANGEABLE)
-            fixed = ", ".join(sorted(changed))
-            return [forbidden("spec", f"{fixed} cannot change; a StatefulSet can change {allowed}")]
+            *most, last = (f"'{name}'" for name in _SET_CHANGEABLE)
+            allowed, fixed = f"{', '.join(most)} and {last}", ", ".join(sorted(changed))
+            said = f"updates to statefulset spec for fields other than {allowed} are forbidden; {fixed} would change"
+            return [forbidden("spec", said)]
     if spec.get("selector") != had.get("selector"):
         return [invalid("spec.selector", spec.get("selector"), "field is immutable")]
     return []

@@ -70,6 +70,25 @@ R = "spec.strategy.rollingUpdate"
             ["spec.updateStrategy.rollingUpdate.partition"],
             id="set-partition",
         ),
+        pytest.param(
+            workload("StatefulSet", updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}}),
+            ["spec.updateStrategy.rollingUpdate.maxUnavailable"],
+            id="set-stands-still",
+        ),
+        pytest.param(
+            workload("StatefulSet", persistentVolumeClaimRetentionPolicy={"whenScaled": "Keep"}),
+            ["spec.persistentVolumeClaimRetentionPolicy.whenScaled"],
+            id="set-retention",
+        ),
+        pytest.param(
+            workload("StatefulSet", volumeClaimTemplates=[{"metadata": {"name": "My_Data"}, "spec": {}}]),
+            [
+                "spec.volumeClaimTemplates[0].metadata.name",
+                "spec.volumeClaimTemplates[0].spec.accessModes",
+                "spec.volumeClaimTemplates[0].spec.resources[storage]",
+            ],
+            id="set-claims",
+        ),
         pytest.param(workload("ReplicaSet"), [], id="replica-set"),
         pytest.param({"kind": "Deployment", "spec": "text"}, [], id="wrong-shape"),
     ],
