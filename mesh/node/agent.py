@@ -52,6 +52,7 @@ class NodeAgent:
         self._registration = Registration(client, node_name, index, plan, clock, zone)
         recorder, volumes = Recorder(client, node_name, clock), Volumes(state_dir / "volumes", node_dir)
         self._mounter = Mounter(client, node_name, volumes, recorder, self.tasks)
+        self._registration.registered_again = self._mounter.attachments.again
         self._host = Host(
             client=client,
             clock=clock,

@@ -29,6 +29,11 @@ class Attachments:
         """A node that comes up uses nothing yet. Waits for the API."""
         await self._surely()
 
+    async def again(self) -> None:
+        """The Node object is a new one: it has to be told all."""
+        self._written = None
+        await self._surely()
+
     async def use(self, uid: str, names: Collection[str]) -> None:
         """The pod uses these volumes from now on. Raises ApiError."""
         self._used[uid] = frozenset(names)

@@ -16,6 +16,7 @@ from mesh.node import prober
 from mesh.node.apps.context import BadSetting
 from mesh.node.probes import port_number
 from mesh.node.quiet import Beside, command_of, quietly
+from mesh.runtime.net import is_loopback
 
 POST_START, PRE_STOP = "postStart", "preStop"
 HTTP_LIMIT_S = 30
@@ -30,8 +31,10 @@ def action(container: Container, hook: str) -> Mapping[str, Any] | None:
 def not_executed(container: Container, hook: str, program: bool) -> str | None:
     """Why a hook is not executed, if so. program: the container runs a user's program."""
     wanted = action(container, hook)
-    if wanted is None or "sleep" in wanted or "httpGet" in wanted:
+    if wanted is None or "sleep" in wanted:
         return None
+    if isinstance(get := wanted.get("httpGet"), Mapping):
+        return "httpGet over HTTPS is not executed here" if str(get.get("scheme")).upper() == "HTTPS" else None
     words = command_of(wanted.get("exec"))
     if not words:
         return f"{next(iter(wanted))} hooks do not run; use exec, httpGet or sleep"
@@ -52,7 +55,7 @@ async def run(
         elif "httpGet" in wanted:
             get = HttpGetAction.model_validate(wanted["httpGet"])
             get.port = port_number(get.port, container)
-            where = get.host or address
+            where = get.host if get.host and is_loopback(get.host) else address
             return await prober.ask(Probe(http_get=get, timeout_seconds=HTTP_LIMIT_S), container, where)
         elif words and program:
             code, said = await quietly(words, beside)

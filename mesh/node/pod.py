@@ -125,6 +125,8 @@ class PodWorker:
             try:
                 await sidecar.start()
                 self._serving = True
+                for running in self.all:
+                    running.facts.state = status.waiting(status.INITIALIZING if self.init else status.CREATING)
                 return
             except BindError as error:
                 problem = str(error)

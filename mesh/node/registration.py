@@ -4,6 +4,7 @@ import asyncio
 import logging
 import platform
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mesh.api.core import Node, NodeAddress, NodeCondition, NodeSpec, NodeStatus
@@ -31,6 +32,8 @@ class Registration:
         self._since = rfc3339(clock.wall())
         self.kubelet_port = KUBELET_PORT
         """Where the node answers for its pods; to be set before it registers."""
+        self.registered_again: Callable[[], Awaitable[None]] | None = None
+        """Called when somebody removed the Node object and it is a new one now."""
 
     async def register(self) -> None:
         """Be known to the API; waits until it answers."""
@@ -68,6 +71,8 @@ class Registration:
                 last = self._clock.now()
             except NotFound:
                 await self.register()
+                if self.registered_again is not None:
+                    await self.registered_again()
             except ApiError as error:
                 log.debug("heartbeat not written node=%s error=%s", self._name, error)
 

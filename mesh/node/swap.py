@@ -6,6 +6,7 @@ As the kubelet does it: the files lie in a directory of their own, `..data` link
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from mesh.node.contents import File
 
 DATA = "..data"
+_OURS = re.compile(r"\.\.[A-Za-z0-9_]+")
 
 
 def write(directory: Path, files: Mapping[str, File]) -> bool:
@@ -43,10 +45,13 @@ def write(directory: Path, files: Mapping[str, File]) -> bool:
 
 
 def _now(directory: Path) -> Path | None:
+    """The directory that the files lie in. A link that is none of ours is not followed: what it names is removed."""
     try:
-        return directory / os.readlink(directory / DATA)
+        name = os.readlink(directory / DATA)
     except OSError:
         return None
+    found = directory / name
+    return found if _OURS.fullmatch(name) and found.is_dir() and not found.is_symlink() else None
 
 
 def _same(before: Path, files: Mapping[str, File]) -> bool:

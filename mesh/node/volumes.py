@@ -13,7 +13,7 @@ from pathlib import Path
 from mesh.api.core import Container, Pod, Volume, VolumeMount
 from mesh.node import environment
 from mesh.node.apps.context import BadSetting
-from mesh.node.directories import Where, make, parts_of
+from mesh.node.directories import Where, inside, make, parts_of
 
 NO_ENV: Mapping[str, str] = {}
 
@@ -108,7 +108,7 @@ class Volumes:
         self, pod: Pod, where: Where, below: tuple[str, ...], container: Container, mount_path: str, starts: bool
     ) -> Path:
         """A part of files from the API, as they were when the container started: a subPath is never renewed."""
-        source = make(where.root, where.names).joinpath(*below)
+        source = inside(where.root, (*where.names, *below))
         if not source.exists():
             missing = f"no {'/'.join(below)} in the volume"
             raise BadSetting(f"failed to prepare subPath for volumeMount {mount_path}: {missing}")

@@ -38,6 +38,14 @@ async def test_a_volume_is_in_use_until_its_last_pod_has_ended(world: Any, node:
     assert await used(world) == []
 
 
+async def test_a_new_node_object_is_told_all(world: Any, node: Attachments) -> None:
+    await node.use("u1", ["a"])
+    await world.client.delete(Node, "n")
+    await world.client.create(Node(metadata=ObjectMeta(name="n")))
+    await node.again()
+    assert await used(world) == ["a"]
+
+
 async def test_the_api_may_be_away_when_a_pod_ends(
     world: Any, node: Attachments, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,10 @@ def lines(spec: dict[str, Any]) -> list[tuple[str, str | None]]:
             "spec.containers{app}.lifecycle.postStart", "app", id="hook of another kind",
         ),
         pytest.param(
+            {"containers": [{"name": "app", "lifecycle": {"preStop": {"httpGet": {"port": 1, "scheme": "HTTPS"}}}}]},
+            "spec.containers{app}.lifecycle.preStop", "app", id="hook over https",
+        ),
+        pytest.param(
             {"containers": [{"name": "app", "ports": [{"containerPort": 1, "hostPort": 2}]}]},
             "spec.containers{app}.ports.hostPort", "app", id="host port",
         ),

@@ -29,6 +29,19 @@ def test_an_open_file_stays_as_it_was(tmp_path: Path) -> None:
         assert file.read() == "old"
 
 
+def test_a_link_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "volume"
+    for folder in (outside, inside):
+        folder.mkdir()
+    (outside / "kept").touch()
+    for target in (outside, Path("../outside")):
+        (inside / "..data").unlink(missing_ok=True)
+        (inside / "..data").symlink_to(target)
+        write(inside, {"a": File(b"1", 0o644)})
+        assert (outside / "kept").exists()
+        assert (inside / "a").read_text() == "1"
+
+
 def test_nothing_new_changes_nothing(tmp_path: Path) -> None:
     write(tmp_path, {"a": File(b"1", 0o644)})
     first = os.readlink(tmp_path / "..data")

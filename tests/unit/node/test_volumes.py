@@ -72,6 +72,8 @@ def test_a_sub_path_of_files_from_the_api_is_a_copy(volumes: Volumes) -> None:
     assert (found["/etc/b"].read_text(), (found["/a"] / "b").read_text()) == ("old", "old")
     again = volumes.mount(wanted, mount, starts=True)
     assert (again["/etc/b"].read_text(), (again["/a"] / "b").read_text()) == ("new", "new")
+    with pytest.raises(BadSetting, match="cannot be part"):
+        volumes.mount(wanted, container({"name": "c", "mountPath": "/x", "subPathExpr": "$(UP)/x"}), {"UP": ".."})
     with pytest.raises(BadSetting, match="failed to prepare subPath for volumeMount /x: no z in the volume"):
         volumes.mount(wanted, container({"name": "c", "mountPath": "/x", "subPath": "z"}))
 
