@@ -102,6 +102,11 @@ def certificates_of(snapshot: Snapshot, ingresses: tuple[IngressView, ...]) -> t
 
 def secured(ingress: IngressView, host: str, certificates: tuple[Certificate, ...]) -> bool:
     """Whether requests for a host of this Ingress can come in by TLS."""
-    entries = [{name.lower() for name in entry.hosts or ()} for entry in ingress.spec.tls or ()]
-    names = {name for each in certificates for name in each.names or ("",)}
-    return any((not wanted and "" in names) or (host in wanted and host in names) for wanted in entries)
+    wanted = [name.lower() for entry in ingress.spec.tls or () for name in entry.hosts or ("",)]
+    names = [name for each in certificates for name in each.names or ("",)]
+    return any(_covers(name, host) for name in wanted) and any(_covers(name, host) for name in names)
+
+
+def _covers(name: str, host: str) -> bool:
+    """Whether a name of a certificate stands for a host; empty: for every one."""
+    return name in ("", host) or (name.startswith("*.") and host.endswith(name[1:]) and host != name[1:])

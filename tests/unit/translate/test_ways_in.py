@@ -7,7 +7,7 @@ import pytest
 from mesh.routing.compile import compile_listener
 from mesh.translate.gateway import gateway
 from mesh.translate.snapshot import Snapshot
-from mesh.translate.ways_in import ways_in
+from mesh.translate.ways_in import certificates_of, secured, ways_in
 
 World = Callable[..., Snapshot]
 
@@ -94,6 +94,23 @@ def test_plain_requests_are_sent_to_tls(world: World, table: Any) -> None:
     assert table(secured).cluster("a.example/x") == "outbound|80||shop.default.svc.cluster.local"
     without = gateway(world(ingress(f"{TLS}, {RULES}", notes=REDIRECT)), https_port=8443).routes
     assert table(without[0]).cluster("a.example/x") is not None, "not to where no certificate is"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        pytest.param("a.example", True, id="its name"),
+        pytest.param("x.b.example", True, id="below its wildcard"),
+        pytest.param("*.b.example", True, id="its wildcard"),
+        pytest.param("b.example", False, id="not the end of the wildcard"),
+        pytest.param("c.example", False, id="another name"),
+        pytest.param("*", False, id="every host"),
+    ],
+)
+def test_which_hosts_a_certificate_covers(world: World, host: str, expected: bool) -> None:
+    snapshot = world(ingress(f"{TLS}, {RULES}") + secret("s"))
+    (view,) = snapshot.ingresses
+    assert secured(view, host, certificates_of(snapshot, (view,))) is expected
 
 
 LB = """{loadBalancer: {ingress: [
