@@ -245,7 +245,7 @@ class ConfigSource:
     def _left_out(self, subscription: Subscription, way: WayIn, error: BindError) -> None:
         """A listener that not everything depends on has no address: say so, and try again later."""
         log.warning("listener left out proxy=%s error=%s", subscription.name, error)
-        for ingress in way.ingresses:
+        for ingress in (each for each in way.ingresses if each.spec.tls or not way.certificates):
             obj = self._judged[Ingress.__name__].get(ingress.name, ingress.namespace)
             said = (ingress.key_text, str(error))
             if obj is not None and self._reporter is not None and said not in self._told:
