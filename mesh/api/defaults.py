@@ -49,7 +49,7 @@ def _items(value: Any) -> list[Json]:
 
 def _selector_from_template(spec: Json) -> None:
     labels = (_part(_part(spec, "template"), "metadata")).get("labels")
-    if not spec.get("selector") and labels:
+    if not spec.get("selector") and isinstance(labels, dict) and labels:
         spec["selector"] = {"matchLabels": dict(labels)}
 
 

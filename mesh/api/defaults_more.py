@@ -51,7 +51,7 @@ def default_daemon_set(obj: Json, api_version: str) -> None:
     spec = _part(obj, "spec")
     if api_version == _OLD and not spec.get("selector"):
         labels = _part(_part(spec, "template"), "metadata").get("labels")
-        if labels:
+        if isinstance(labels, dict) and labels:
             spec["selector"] = {"matchLabels": dict(labels)}
     strategy = _part(spec, "updateStrategy")
     strategy.setdefault("type", "OnDelete" if api_version == _OLD else "RollingUpdate")
