@@ -140,6 +140,13 @@ class Volume(Model):
     secret: dict[str, Any] | None = None
     projected: dict[str, Any] | None = None
     downward_api: dict[str, Any] | None = Field(default=None, alias="downwardAPI")
+    ephemeral: dict[str, Any] | None = None
+
+    def claim_name(self, pod_name: str) -> str | None:
+        """The claim that it stands for in that pod, the pod's own where it is ephemeral; None for other volumes."""
+        if self.persistent_volume_claim is not None:
+            return str(self.persistent_volume_claim.get("claimName", ""))
+        return f"{pod_name}-{self.name}" if self.ephemeral is not None else None
 
 
 class Toleration(Model):

@@ -55,7 +55,7 @@ _TEXT = {
     "TopologySpreadConstraint": "maxSkew topologyKey whenUnsatisfiable labelSelector:LabelSelector minDomains! "
     "nodeAffinityPolicy! nodeTaintsPolicy! matchLabelKeys!",
     "Volume": "name emptyDir hostPath persistentVolumeClaim configMap secret projected downwardAPI nfs! csi! "
-    "ephemeral! image! awsElasticBlockStore! azureDisk! azureFile! cephfs! cinder! fc! flexVolume! flocker! "
+    "ephemeral image! awsElasticBlockStore! azureDisk! azureFile! cephfs! cinder! fc! flexVolume! flocker! "
     "gcePersistentDisk! gitRepo! glusterfs! iscsi! photonPersistentDisk! portworxVolume! quobyte! rbd! scaleIO! "
     "storageos! vsphereVolume!",
     "DeploymentSpec": "replicas selector:LabelSelector template:PodTemplateSpec strategy:DeploymentStrategy "

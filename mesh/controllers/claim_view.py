@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from mesh.api.core import Pod
 from mesh.api.storage import PersistentVolume, PersistentVolumeClaim, StorageClass
@@ -26,7 +27,9 @@ class ClaimView:
 
         placed: claim -> uids of pods that have a node, among them those that the cache does not show there yet.
         """
-        return [self._wanted(key, pod, placed.get(key, frozenset())) for key in claims_of(pod)]
+        own = {v.claim_name(pod.name) for v in pod.spec.volumes or () if v.ephemeral is not None}
+        found = (self._wanted(key, pod, placed.get(key, frozenset())) for key in claims_of(pod))
+        return [replace(w, made_for=pod.metadata.uid or "") if w.name in own else w for w in found]
 
     def within_reach(self, claims: Sequence[Wanted]) -> list[PersistentVolume]:
         """The volumes that these claims may get or have."""

@@ -19,6 +19,7 @@ from mesh.controllers.daemonset import DaemonSetController
 from mesh.controllers.deployment import DeploymentController
 from mesh.controllers.disruption import DisruptionController
 from mesh.controllers.endpoints import EndpointsController, EndpointSliceController
+from mesh.controllers.ephemeral import EphemeralController
 from mesh.controllers.events import Recorder
 from mesh.controllers.garbage import GarbageCollector
 from mesh.controllers.ingress import IngressController
@@ -45,6 +46,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     StatefulSetController,
     DaemonSetController,
     JobController,
+    EphemeralController,
     ClaimController,
     Provisioner,
     VolumeController,

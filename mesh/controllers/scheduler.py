@@ -11,7 +11,7 @@ from mesh.controllers.facts import active, condition, terminating, with_conditio
 from mesh.controllers.neighbours import has_anti_affinity, is_choosy, obstacles
 from mesh.controllers.runtime import DONE, Context, Controller, Result
 from mesh.controllers.scheduling import Candidate, Unschedulable, choose
-from mesh.controllers.volume_scheduling import UNBOUND, settle, waits, weigh
+from mesh.controllers.volume_scheduling import settle, waits, weigh
 from mesh.controllers.volume_users import claim_named, claims_of
 from mesh.runtime.clock import rfc3339
 
@@ -148,7 +148,7 @@ class SchedulerController(Controller):
         choice = choose(pod, self._occupancy.candidates(nodes, pod, verdict.obstacles), verdict.blocked)
         if isinstance(choice, Unschedulable):
             stuck_s = self.clock.now() - self._stuck.setdefault(key, self.clock.now())
-            if verdict.blocked == UNBOUND and stuck_s < BINDING_S:
+            if verdict.soon and stuck_s < BINDING_S:
                 return Result(BINDING_S - stuck_s)
             await self._explain(pod, choice.message)
         elif waits(claims):

@@ -28,6 +28,7 @@ class Wanted:
     """One claim that a pod names. claim: None when there is none of that name.
 
     volume: the one that it names.  storage_class: the one that it names.  others: other pods that use it now.
+    made_for: uid of the pod whose own, ephemeral claim it is to be; empty for a claim that anybody may use.
     """
 
     name: str
@@ -35,13 +36,18 @@ class Wanted:
     volume: PersistentVolume | None = None
     storage_class: StorageClass | None = None
     others: int = 0
+    made_for: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """blocked: why no node will do, whichever it is; obstacles: node name -> what is in the way there."""
+    """blocked: why no node will do, whichever it is; obstacles: node name -> what is in the way there.
+
+    soon: what blocks it is usually over in a moment.
+    """
 
     blocked: str | None = None
+    soon: bool = False
     obstacles: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,7 +58,7 @@ def weigh(claims: Sequence[Wanted], nodes: Sequence[Node], volumes: Sequence[Per
         claim = wanted.claim
         blocked = _blocked(wanted)
         if claim is None or blocked is not None:
-            return Verdict(blocked=blocked)
+            return Verdict(blocked=blocked, soon=blocked == UNBOUND or (claim is None and bool(wanted.made_for)))
         for node in nodes:
             reason = _obstacle(wanted, claim, node, volumes)
             if reason is not None:
@@ -63,7 +69,12 @@ def weigh(claims: Sequence[Wanted], nodes: Sequence[Node], volumes: Sequence[Per
 def _blocked(wanted: Wanted) -> str | None:
     claim = wanted.claim
     if claim is None:
+        if wanted.made_for:
+            return f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{wanted.name}"'
         return f'persistentvolumeclaim "{wanted.name}" not found'
+    owner = claim.metadata.controller
+    if wanted.made_for and (owner is None or owner.uid != wanted.made_for):
+        return f'persistentvolumeclaim "{wanted.name}" was not created for the pod (pod is not owner)'
     if terminating(claim):
         return f'persistentvolumeclaim "{wanted.name}" is being deleted'
     if claim.status.phase == "Lost":

@@ -12,9 +12,8 @@ def claims_of(pod: Pod) -> Sequence[Key]:
     volumes = pod.spec.volumes
     if not volumes:
         return ()
-    named = (volume.persistent_volume_claim for volume in volumes)
-    keys = ((pod.namespace, str(source.get("claimName", ""))) for source in named if source is not None)
-    return tuple(dict.fromkeys(keys))
+    names = (volume.claim_name(pod.name) for volume in volumes)
+    return tuple(dict.fromkeys((pod.namespace, name) for name in names if name is not None))
 
 
 def claim_named(volume: PersistentVolume) -> Key:

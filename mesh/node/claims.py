@@ -33,12 +33,15 @@ class Claimed:
 async def find(client: Client, volumes: Volumes, pod: Pod, volume: Volume) -> Claimed:
     """Raises NotYet, BadSetting, and ApiError when the API cannot be asked."""
     reference: dict[str, Any] = volume.persistent_volume_claim or {}
-    name = str(reference.get("claimName", ""))
+    name = volume.claim_name(pod.name) or ""
     why = f"error processing PVC {pod.namespace}/{name}"
     try:
         claim = await client.get(PersistentVolumeClaim, name, pod.namespace)
     except NotFound:
         raise NotYet(f'{why}: failed to fetch PVC from API server: persistentvolumeclaims "{name}" not found') from None
+    owner = claim.metadata.controller
+    if volume.ephemeral is not None and (owner is None or owner.uid != pod.metadata.uid):
+        raise NotYet(f"{why}: PVC was not created for the pod (pod is not owner)")
     if claim.metadata.deletion_timestamp:
         raise NotYet(f"{why}: PVC is being deleted")
     if claim.status.phase != "Bound" or not claim.spec.volume_name:

@@ -71,7 +71,7 @@ class Mounter:
         if volume.name in found:
             return None
         try:
-            if volume.persistent_volume_claim is not None:
+            if volume.claim_name(pod.name) is not None:
                 claimed = await claims.find(self._client, self._volumes, pod, volume)
                 if claimed.host_path:
                     self._host_path(pod, volume, claimed.where, claimed.host_path, claimed.host_type)
@@ -88,7 +88,9 @@ class Mounter:
             elif is_empty_dir(volume):
                 found[volume.name] = self._volumes.where(pod, volume)
             else:
-                kinds = "emptyDir, hostPath, persistentVolumeClaim, configMap, secret, projected and downwardAPI"
+                kinds = (
+                    "emptyDir, hostPath, persistentVolumeClaim, ephemeral, configMap, secret, projected, downwardAPI"
+                )
                 return f'MountVolume.SetUp failed for volume "{volume.name}" : only {kinds} volumes are executed here'
         except NotYet as error:
             return (
@@ -130,7 +132,7 @@ class Mounter:
                     await self.attachments.attached(names)
                     return
             except TimeoutError:
-                claimed = [v.name for v in pod.spec.volumes or () if v.persistent_volume_claim is not None]
+                claimed = [v.name for v in pod.spec.volumes or () if v.claim_name(pod.name) is not None]
                 text = (
                     f"Unable to attach or mount volumes: unmounted volumes=[{' '.join(claimed)}], "
                     "unattached volumes=[], failed to process volumes=[]: timed out waiting for the condition"

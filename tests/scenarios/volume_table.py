@@ -32,6 +32,7 @@ KEPT, LOST, THERE = "kept", "lost", "not there"
 # As a cluster has it. `not there`: the data stays on the node where it was written, and the pod is elsewhere.
 EXPECTED: dict[str, tuple[str, str, str, str, str]] = {
     "emptydir": (KEPT, LOST, "has its own", LOST, LOST),
+    "ephemeral": (KEPT, LOST, "has its own", LOST, LOST),
     "hostpath": (KEPT, KEPT, "has its own", THERE, THERE),
     "disk": (KEPT, KEPT, "waits: Multi-Attach", KEPT, KEPT),
     "onepod": (KEPT, KEPT, "is not scheduled", KEPT, KEPT),
@@ -41,11 +42,20 @@ EXPECTED: dict[str, tuple[str, str, str, str, str]] = {
     "configmap": (KEPT, KEPT, "reads changes", KEPT, KEPT),
     "secret": (KEPT, KEPT, "reads changes", KEPT, KEPT),
 }
+
+
+def claim_spec(storage_class: str | None, mode: str) -> Json:
+    """None leaves the class to the cluster."""
+    spec: Json = {"accessModes": [mode], "resources": {"requests": {"storage": "64Mi"}}}
+    return spec if storage_class is None else {**spec, "storageClassName": storage_class}
+
+
 CLAIMS = {"disk": ("standard", "ReadWriteOnce"), "onepod": ("standard", "ReadWriteOncePod"),
           "share": ("shared", "ReadWriteMany"), "objects": ("objects", "ReadWriteMany"),
           "books": ("", "ReadOnlyMany"), "books-seed": ("", "ReadWriteMany")}  # fmt: skip
 SOURCES: dict[str, Json] = {
     "emptydir": {"emptyDir": {}},
+    "ephemeral": {"ephemeral": {"volumeClaimTemplate": {"spec": claim_spec("standard", "ReadWriteOnce")}}},
     "hostpath": {"hostPath": {"path": "/srv/table", "type": "DirectoryOrCreate"}},
     "configmap": {"configMap": {"name": "words"}},
     "secret": {"secret": {"secretName": "words"}},
@@ -71,9 +81,7 @@ def manifests() -> list[Json]:
 
 
 def claim(name: str, storage_class: str | None, mode: str) -> Json:
-    spec: Json = {"accessModes": [mode], "resources": {"requests": {"storage": "64Mi"}}}
-    if storage_class is not None:
-        spec["storageClassName"] = storage_class
+    spec = claim_spec(storage_class, mode)
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
 
 
