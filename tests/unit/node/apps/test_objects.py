@@ -1,3 +1,4 @@
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -55,6 +56,15 @@ async def test_an_object_is_put_once_and_stays(store: TestClient[Any, Any]) -> N
     assert (await got.read(), got.content_type, got.headers["etag"]) == (b"one", "text/plain", put.headers["etag"])
     head = await store.head("/logs/2026/a.txt")
     assert (head.status, head.content_length, await head.read()) == (200, 3, b"")
+
+
+async def test_of_many_writers_one_wins(store: TestClient[Any, Any]) -> None:
+    bodies = [str(number).encode() * 1000 for number in range(10)]
+    answers = await asyncio.gather(*(store.put("/logs/a", data=body) for body in bodies))
+    winners = [body for body, answer in zip(bodies, answers, strict=True) if answer.status == 200]
+    assert sorted(answer.status for answer in answers) == [200] + [409] * 9
+    assert await (await store.get("/logs/a")).read() == winners[0]
+    assert await keys(store) == ["a"]
 
 
 @pytest.mark.parametrize(
