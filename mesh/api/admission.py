@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from mesh.api.errors import BadRequest, Conflict, Invalid, invalid, required
+from mesh.api.qos import qos_class
 from mesh.api.scheme import Kind
 
 Json = dict[str, Any]
@@ -17,7 +18,7 @@ _NAME_SUFFIX = 5
 _LONGEST_GENERATED = 63
 # What a kind's status is right after creation; every other kind starts with an empty one.
 _FIRST_STATUS: dict[str, Json] = {
-    "Pod": {"phase": "Pending", "qosClass": "BestEffort"},
+    "Pod": {"phase": "Pending"},
     "Namespace": {"phase": "Active"},
     "Service": {"loadBalancer": {}},
     "Ingress": {"loadBalancer": {}},
@@ -106,6 +107,8 @@ def prepare_create(kind: Kind, obj: Json, now: str, rng: Random) -> None:
         first = _FIRST_STATUS.get(kind.kind)
         if first is not None:
             obj["status"] = dict(first)
+        if kind.kind == "Pod" and isinstance(obj.get("spec"), dict):
+            obj["status"]["qosClass"] = qos_class(obj["spec"])
 
 
 def check_preconditions(kind: Kind, old: Json, uid: str | None, version: str | None) -> None:
