@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mesh.api.core import Node, Pod
 from mesh.controllers.actions import Key
+from mesh.controllers.facts import terminating
 from mesh.controllers.nodes_plan import Observed, plan_node
 from mesh.controllers.runtime import Context, Controller, Result
 from mesh.controllers.tolerance import LOST, ready_condition
@@ -66,8 +67,11 @@ class NodeController(Controller):
             self.enqueue(new.key)
 
     def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        """A pod that arrives on a node from which pods are driven off is looked at there."""
-        if new is None or not new.spec.node_name or (old is not None and old.spec.node_name):
+        """A pod that arrives on a node from which pods are driven off, or that is to leave it, is looked at there."""
+        if new is None or not new.spec.node_name:
+            return
+        leaves = old is not None and terminating(new) and not terminating(old)
+        if old is not None and old.spec.node_name and not leaves:
             return
         name = new.spec.node_name
         beat = self._beats.get(name)

@@ -69,7 +69,7 @@ def _abandon(seen: Observed, draft: Draft) -> None:
     if overdue_s > 0:
         return
     for pod in seen.pods:
-        if stay_s(pod, Taint(key=UNREACHABLE, effect="NoExecute")) is None:
+        if stay_s(pod, Taint(key=UNREACHABLE, effect="NoExecute")) is None and not terminating(pod):
             continue
         if not seen.alive:
             draft.add(_evict(pod))

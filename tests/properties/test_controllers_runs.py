@@ -19,7 +19,7 @@ from tests.unit.controllers.test_daemonset import daemon_set
 from tests.unit.controllers.test_job import end_one, job
 from tests.unit.controllers.world import World, template
 
-BOUNDED = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+BOUNDED = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Pods:

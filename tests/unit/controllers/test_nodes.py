@@ -6,8 +6,10 @@ import pytest
 
 from mesh.api.core import Node, Pod
 from mesh.api.services import EndpointSlice
+from mesh.api.workloads import DaemonSet
 from mesh.controllers.nodes import NodeController
 from mesh.controllers.settings import Settings
+from tests.unit.controllers.test_daemonset import daemon_set
 from tests.unit.controllers.world import World, deployment, service, stateful_set
 
 
@@ -102,6 +104,38 @@ async def test_a_stateful_pod_moves_with_its_name(world: World) -> None:
     assert set(after) == set(before) == {"db-0", "db-1"}
     assert after != before
     assert await world.spread() == {"node-2": 2}
+
+
+async def test_a_daemon_stays_on_a_lost_node_until_it_is_deleted(world: World) -> None:
+    await world.apply(daemon_set())
+    await world.settle()
+    world.kubelet.silent.add("node-2")
+    await pass_time(world, 5, "node-1")
+    assert {pod.spec.node_name: pod.ready for pod in await world.all(Pod)} == {"node-1": True, "node-2": False}
+    status = (await world.get(DaemonSet, "agent")).status
+    assert (status.desired_number_scheduled, status.number_misscheduled, status.number_ready) == (1, 1, 1)
+    await world.client.delete(DaemonSet, "agent", "default")
+    await pass_time(world, 1, "node-1")
+    assert await world.all(Pod) == [], "nobody is left on that node who could end its pod"
+
+
+async def test_a_silent_node_that_lives_ends_its_pods_itself() -> None:
+    world = World(Settings(node_alive=lambda name: name == "node-1"))
+    try:
+        await world.apply(stateful_set(replicas=2))
+        await world.settle()
+        held = next(pod for pod in await world.all(Pod) if pod.spec.node_name == "node-1")
+        world.kubelet.silent.add("node-1")
+        await pass_time(world, 8, "node-2")
+        now = await world.get(Pod, held.name)
+        assert (now.metadata.uid, bool(now.metadata.deletion_timestamp)) == (held.metadata.uid, True)
+        world.kubelet.silent.clear()
+        await pass_time(world, 2, "node-1", "node-2")
+        after = await world.get(Pod, held.name)
+        assert after.metadata.uid != held.metadata.uid
+        assert after.ready
+    finally:
+        world.close()
 
 
 async def test_a_removed_node_gives_its_pods_away(world: World) -> None:

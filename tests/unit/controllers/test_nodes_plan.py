@@ -98,6 +98,9 @@ def test_a_pod_that_bears_the_loss_of_its_node_stays_without_traffic() -> None:
     assert [a for a in actions if isinstance(a, Delete)] == []
     (status,) = [a for a in actions if isinstance(a, Patch) and a.cls is Pod]
     assert status.patch["status"]["conditions"][0]["reason"] == "NodeNotReady"
+    patient.metadata.deletion_timestamp = "2026-05-28T00:00:00Z"
+    actions, _ = plan(node("Unknown"), patient, silent_s=5)
+    assert [a.grace_period_s for a in actions if isinstance(a, Delete)] == [0], "nobody else will end it"
 
 
 def test_unknown_stays_until_its_agent_speaks() -> None:
