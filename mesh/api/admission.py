@@ -107,8 +107,9 @@ def prepare_create(kind: Kind, obj: Json, now: str, rng: Random) -> None:
         first = _FIRST_STATUS.get(kind.kind)
         if first is not None:
             obj["status"] = dict(first)
-        if kind.kind == "Pod" and isinstance(obj.get("spec"), dict):
-            obj["status"]["qosClass"] = qos_class(obj["spec"])
+        if kind.kind == "Pod":
+            spec = obj.get("spec")
+            obj["status"]["qosClass"] = qos_class(spec if isinstance(spec, dict) else {})
 
 
 def check_preconditions(kind: Kind, old: Json, uid: str | None, version: str | None) -> None:
