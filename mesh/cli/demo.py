@@ -17,6 +17,7 @@ import typer
 import mesh
 from mesh.cli import launch, output, state
 from mesh.cli.apply import apply_paths
+from mesh.cli.blocks import take_block
 from mesh.cli.errors import UserError
 from mesh.cli.up import Form
 from mesh.node.addresses import Plan
@@ -104,7 +105,7 @@ def free_ports(scratch: Path) -> tuple[int, ...]:
 
     A demo is for people who have just met the mesh; a web server on 8080 shall not be the first thing they fight with.
     """
-    lock, block = launch.take_block(scratch)
+    lock, block = take_block(scratch)
     lock.close()
     (scratch / "block").unlink()
     people = Plan(block).people

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from mesh.cli import manifests, readiness, rest, state
 from mesh.cli.apply import apply_manifests
+from mesh.cli.blocks import take_block
 from mesh.cli.errors import UserError
 from mesh.cli.judging import judge
 from mesh.emulator.settings import Settings
@@ -196,39 +197,6 @@ def folder_for(options: UpOptions) -> Path:
             return where
     except OSError as error:
         raise UserError(f"--state {where}: cannot be written: {error.strerror}") from None
-
-
-def take_block(where: Path) -> tuple[IO[bytes], int]:
-    """The first block of addresses that no other mesh on this machine holds, and the lock that holds it.
-
-    Objects that were kept carry addresses of their block, so a kept state comes up in the same block again.
-    """
-    kept = where / "block"
-    try:
-        blocks: Sequence[int] = [int(kept.read_text())]
-    except (OSError, ValueError):
-        blocks = range(8)
-    folder = Path(tempfile.gettempdir()) / f"loopmesh-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    for block in blocks:
-        lock = open(folder / f"block-{block}.lock", "ab")  # noqa: SIM115 - the control process inherits it
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            continue
-        try:
-            where.mkdir(parents=True, exist_ok=True)
-            kept.write_text(f"{block}\n")
-        except OSError as error:
-            lock.close()
-            raise UserError(f"--state {where}: cannot be written: {error.strerror}") from None
-        return lock, block
-    if len(blocks) == 1:
-        raise UserError(
-            f"--state {where}: its addresses (block {blocks[0]}) are in use by another mesh; stop that one", 1
-        )
-    raise UserError("eight meshes run on this machine already; stop one with: mesh down", 1)
 
 
 def spawn(settings: Settings, where: Path, locks: Sequence[IO[bytes]]) -> tuple[subprocess.Popen[bytes], IO[bytes]]:

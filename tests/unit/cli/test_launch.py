@@ -51,17 +51,6 @@ def test_every_wrong_object_is_told_at_once(tmp_path: Path) -> None:
     assert lines[1].startswith(f"{path}: Deployment d: spec.selector")
 
 
-def test_a_kept_state_wants_its_block_again(tmp_path: Path) -> None:
-    lock, block = launch.take_block(tmp_path)
-    with lock:
-        assert (tmp_path / "block").read_text() == f"{block}\n"
-        with pytest.raises(UserError, match="in use by another mesh"):
-            launch.take_block(tmp_path)
-    again, same = launch.take_block(tmp_path)
-    again.close()
-    assert same == block
-
-
 @pytest.mark.parametrize("wait_s", [-1.0, float("nan"), float("inf")])
 def test_a_wait_that_cannot_be(wait_s: float) -> None:
     with pytest.raises(UserError, match="0 to 86400 seconds"):

@@ -249,6 +249,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, after_s: flo
     store.close()
 
 
+@pytest.mark.alone
 def test_writes_are_fast_enough_for_a_thousand_pods(tmp_path: Path) -> None:
     store = Store(tmp_path / "objects.db", time.time())
     body = obj("x", pad="x" * 2500)
