@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
 TOOLS = {"curl": "package curl", "dig": "package dnsutils", "kubectl": "package kubernetes-client"}
 READMES = sorted(ROUTES.glob("*/README.md"))
+# Sixty commands and a node's death: `make soak` types them.
+MANY_COMMANDS = frozenset({"volumes"})
 PRELUDE = f"""
 set -euo pipefail
 mesh() {{ {shlex.quote(sys.executable)} -m mesh.cli.main "$@"; }}
@@ -28,8 +30,12 @@ def commands(readme: Path) -> list[str]:
     return [line for line in found if not line.startswith("Host: ") and "POD_ADDRESS" not in line]
 
 
+def marks_of(folder: Path) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.soak] if folder.name in MANY_COMMANDS else long_ones(folder)
+
+
 @pytest.mark.parametrize(
-    "readme", [pytest.param(readme, id=readme.parent.name, marks=long_ones(readme.parent)) for readme in READMES]
+    "readme", [pytest.param(readme, id=readme.parent.name, marks=marks_of(readme.parent)) for readme in READMES]
 )
 def test_commands(readme: Path, tmp_path: Path) -> None:
     first, *rest = commands(readme)
