@@ -13,6 +13,8 @@ from dataclasses import dataclass
 HEALTHY = "HEALTHY"
 DEGRADED = "DEGRADED"
 UNHEALTHY = "UNHEALTHY"
+DRAINING = "DRAINING"
+"""Takes nothing new, and is left out where hosts are counted: who goes on purpose is no sign of trouble."""
 
 
 @dataclass(frozen=True, slots=True)

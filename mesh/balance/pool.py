@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias
 
-from mesh.balance.health import DEGRADED, HEALTHY, Count, loads
+from mesh.balance.health import DEGRADED, DRAINING, HEALTHY, Count, loads
 from mesh.balance.host import Balancer, H
 from mesh.balance.locality import LocalityFirst, Zone, folded_weights
 from mesh.balance.make import HASHED, Options, make
@@ -97,7 +97,7 @@ class Pool(Generic[H]):
         """Take over the members, in configuration order."""
         options = self._options
         tiers = _tiers(members)
-        plan = loads([_count(tier) for tier in tiers], options.overprovisioning_factor, options.healthy_panic_threshold)
+        plan = loads(_counts(tiers), options.overprovisioning_factor, options.healthy_panic_threshold)
         turns: dict[object, RoundRobin[H]] = {}
         bands: list[_Band[H]] = []
         end = 0
@@ -198,6 +198,12 @@ def _tiers(members: Sequence[Member[H]]) -> list[list[Member[H]]]:
     for member in members:
         tiers[member.priority].append(member)
     return tiers
+
+
+def _counts(tiers: Sequence[Sequence[Member[H]]]) -> list[Count]:
+    """The hosts of each priority that count; where all are draining, they do."""
+    counts = [_count([member for member in tier if member.health != DRAINING]) for tier in tiers]
+    return counts if any(count.hosts for count in counts) else [_count(tier) for tier in tiers]
 
 
 def _count(tier: Sequence[Member[H]]) -> Count:

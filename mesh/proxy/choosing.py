@@ -5,7 +5,7 @@ Its hash, for clusters that place by hash, and its session cookie, which names o
 
 from typing import TYPE_CHECKING
 
-from mesh.balance.health import UNHEALTHY
+from mesh.balance.health import DEGRADED, HEALTHY
 from mesh.proxy.record import remote_of
 from mesh.routing.hash_policy import HashContext
 
@@ -25,7 +25,7 @@ def by_session(stream: "Stream", cluster: "Cluster") -> "Host | None":
     assert session is not None
     if session.wanted is not None:
         host = cluster.host(session.wanted)
-        if host is not None and host.health != UNHEALTHY:
+        if host is not None and host.health in (HEALTHY, DEGRADED):
             return host
         if session.spec.strict:
             return None

@@ -60,7 +60,7 @@ class Host:
 
     @property
     def health(self) -> str:
-        """HEALTHY, DEGRADED or UNHEALTHY: ejected endpoints are in no good health."""
+        """HEALTHY, DEGRADED, DRAINING or UNHEALTHY: ejected endpoints are in no good health."""
         ejected = self.monitor is not None and self.monitor.ejected_s is not None
         return UNHEALTHY if ejected else self.spec.health
 

@@ -18,7 +18,7 @@ from mesh.routing.errors import Refused, join
 from mesh.routing.spec import ClusterSpec, EndpointSpec, LbOptions, OutlierSpec
 
 _POLICIES = {0: "ROUND_ROBIN", 1: "LEAST_REQUEST", 2: "RING_HASH", 3: "RANDOM", 5: "MAGLEV"}
-_HEALTH = {0: "HEALTHY", 1: "HEALTHY", 2: "UNHEALTHY", 3: "UNHEALTHY", 4: "UNHEALTHY", 5: "DEGRADED"}
+_HEALTH = {0: "HEALTHY", 1: "HEALTHY", 2: "UNHEALTHY", 3: "DRAINING", 4: "UNHEALTHY", 5: "DEGRADED"}
 """UNKNOWN, HEALTHY, UNHEALTHY, DRAINING, TIMEOUT, DEGRADED"""
 _FALLBACK = {0: "NO_FALLBACK", 1: "ANY_ENDPOINT", 2: "DEFAULT_SUBSET"}
 _HASHES = {0: "XX_HASH", 1: "MURMUR_HASH_2"}

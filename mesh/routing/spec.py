@@ -230,7 +230,7 @@ class EndpointSpec:
     """(region, zone, sub-zone)"""
     locality_weight: int | None = None
     health: str = "HEALTHY"
-    """HEALTHY, UNHEALTHY or DEGRADED."""
+    """HEALTHY, UNHEALTHY, DRAINING or DEGRADED."""
     hostname: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """filter_metadata as plain dictionaries."""

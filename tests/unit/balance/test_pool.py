@@ -9,7 +9,7 @@ from mesh.balance.pool import Member, Pool
 from mesh.routing.spec import LbOptions
 from tests.unit.balance.conftest import PlainHost, hosts_of
 
-HEALTH = {"UNKNOWN": "HEALTHY", "DRAINING": "UNHEALTHY"}
+HEALTH = {"UNKNOWN": "HEALTHY"}
 
 
 def _members(case: Any, keys: list[str]) -> list[Member[PlainHost]]:

@@ -125,7 +125,7 @@ def test_endpoints() -> None:
         ("UNKNOWN", "HEALTHY"),
         ("HEALTHY", "HEALTHY"),
         ("UNHEALTHY", "UNHEALTHY"),
-        ("DRAINING", "UNHEALTHY"),
+        ("DRAINING", "DRAINING"),
         ("TIMEOUT", "UNHEALTHY"),
         ("DEGRADED", "DEGRADED"),
     ],
