@@ -187,6 +187,7 @@ def test_the_history_of_a_store(kubectl: Type) -> None:
     assert kubectl("get pods,pvc,controllerrevisions -o name") == ""
 
 
+@pytest.mark.soak
 def test_a_drained_node_keeps_its_daemon_alone(kubectl: Type) -> None:
     kubectl("apply -f -", stdin=DAEMONS)
     kubectl("apply -f -", stdin=STORE)

@@ -12,7 +12,7 @@ from mesh.api.core import Pod
 from mesh.client.http import HttpClient
 from tests.scenarios.support import Up
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.live, pytest.mark.soak, pytest.mark.timeout(90)]
 MANIFEST = """
 apiVersion: v1
 kind: Service

@@ -7,7 +7,6 @@ import pytest
 from mesh.api.batch import Job
 from mesh.api.core import Pod
 from mesh.controllers.job_plan import JobPlan, Observed, Past, plan_job
-from mesh.controllers.job_status import plan_status
 
 WALL = 1_767_225_600.0
 
@@ -148,34 +147,3 @@ def _over(kind: str, at: str, **spec: Any) -> Job:
 def test_after_the_end(owner: Job, removed: bool, again: float | None) -> None:
     made = plan(owner)
     assert (made.remove, made.requeue_after_s, made.create) == (removed, again, ())
-
-
-def _status(owner: Job, *pods: Pod) -> tuple[dict[str, Any], list[str]]:
-    patch, notes = plan_status(owner, pods, plan(owner, *pods), WALL + 59)
-    assert patch is not None
-    assert patch.patch["metadata"] == {"resourceVersion": "5"}
-    return patch.patch["status"], [told.reason for told in notes]
-
-
-def test_a_failing_job_is_failed_once_its_pods_are_gone() -> None:
-    status, told = _status(job(backoffLimit=0), LOST, A)
-    assert [c["type"] for c in status["conditions"]] == ["FailureTarget"]
-    assert (status["active"], status["failed"], told) == (1, 1, [])
-    marked = job(status, backoffLimit=0)
-    status, told = _status(marked, LOST)
-    assert [c["type"] for c in status["conditions"]] == ["FailureTarget", "Failed"]
-    assert told == ["BackoffLimitExceeded"]
-
-
-def test_a_complete_job_says_when() -> None:
-    status, told = _status(job(completions=1), WON)
-    assert (status["succeeded"], status["completionTime"], told) == (1, "2026-01-01T00:00:59Z", ["Completed"])
-
-
-def test_a_suspended_job_has_not_begun() -> None:
-    status, told = _status(job(suspend=True))
-    assert "startTime" not in status
-    assert [(c["type"], c["status"]) for c in status["conditions"]] == [("Suspended", "True")]
-    assert told == ["Suspended"]
-    _, told = _status(job(status))
-    assert told == ["Resumed"]
