@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from mesh.node import layers as layering
@@ -69,21 +69,28 @@ class Blobs:
         for held in set(self.files(digest).values()) - keep:
             self.path(held).unlink(missing_ok=True)
 
-    def unpack(self, digest: str, now: Mapping[str, str]) -> Path | None:
+    def words(self, digest: str) -> tuple[str, ...]:
+        """The command of a kept manifest; empty where it is not kept."""
+        manifest = self.read(digest)
+        config = self.read(json.loads(manifest)["config"]["digest"]) if manifest else None
+        return tuple(json.loads(config)["config"]["Entrypoint"]) if config else ()
+
+    def unpack(self, digest: str) -> Path | None:
         """A directory with the kept files of a manifest under their names; None where nothing was kept, or not all
-        that has changed. now: name -> digest of the files as they are.
+        that has changed since.
         """
         root = self.directory.parent.parent / "unpacked" / digest.removeprefix("sha256:")
         some = False
         for name, held in self.files(digest).items():
             blob, where = self.path(held), root / inside(name)
-            if not blob.exists():
-                if now.get(name) != held:
+            if blob.exists():
+                some = True
+                if not where.exists():
+                    copy_whole(blob, where, held)
+            else:
+                now = layering.hold(name, name, layering.MAX_BYTES)
+                if now is None or now.digest != held:
                     return None
-                continue
-            some = True
-            if not where.exists():
-                copy_whole(blob, where, held)
         return root if some else None
 
 

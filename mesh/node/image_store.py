@@ -3,7 +3,8 @@
 A registry is imitated by the files themselves: the machine's programs and the user's. A pull reads them, and keeps a
 copy of what the user may change (manifest, configuration and files, by digest, below `images/blobs`), so that
 imagePullPolicy means what it says: `IfNotPresent` runs the kept copy of a program that was changed meanwhile, `Always`
-takes the change, `Never` starts only what was there before. What is present on a node survives the node's restart.
+takes the change, `Never` starts only what was there before. `NAME@sha256:...`, as an imageID says it, runs that very
+version while it is kept. What is present on a node survives the node's restart.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from mesh.node.images import MISSING, Image, ImageTable, repository
 from mesh.node.layers import HeldFile, Layer
 
 ALWAYS, IF_NOT_PRESENT, NEVER = "Always", "IfNotPresent", "Never"
+VERSIONS = 5
+"""Of one reference whose files are kept on a node."""
 _INTERPRETER = re.compile(r"(python|pypy|node|deno|bun|ruby|perl|php|java|lua|sh|bash)[-.\d]*")
 """They need their own place: a copy elsewhere finds no library."""
 _SYSTEM = ("/usr/", "/bin/", "/sbin/", "/lib/", "/opt/", "/nix/")
@@ -69,6 +72,9 @@ class ImageStore:
         if policy == NEVER and not image.known:
             text = f'Container image "{reference}" is not present with pull policy of Never'
             raise PullFailed("ErrImageNeverPull", f"{text}; --image NAME=COMMAND gives one")
+        pinned = reference.partition("@")[2]
+        if image.command and pinned and not self._table.names(reference):
+            return await asyncio.to_thread(self._pull_version, image, pinned)
         pulled = await asyncio.to_thread(self._pull, image, policy or default_policy(reference))
         if not image.command:
             self._built_in[reference] = pulled
@@ -83,7 +89,7 @@ class ImageStore:
         manifest = layering.manifest(image.command, pile)
         digest = layering.sha256(manifest)
         with self._lock:
-            had = self._present.get(reference, digest)
+            had = self._present.get(reference, [digest])[-1]
             text = f'Container image "{reference}" already present on machine'
             if not image.known:
                 text = f'Image "{reference}" is not known here: the demo application stands in for it'
@@ -91,7 +97,7 @@ class ImageStore:
                 changed = self._changed(had, pile)
                 change = f"layer {', '.join(changed)} changed" if changed else "changed"
                 # Other words under the same name are a new tag, given with --image: nobody asked for the old one.
-                kept = self._kept(image, had, pile) if policy != ALWAYS and "settings" not in changed else None
+                kept = self._kept(image, had) if policy != ALWAYS and "settings" not in changed else None
                 if kept is not None:
                     return Pulled(kept, f"{repository(reference)}@{had}",
                                   f"{text} ({change} since; imagePullPolicy Always takes that)")  # fmt: skip
@@ -99,31 +105,49 @@ class ImageStore:
             self._keep(image, pile, manifest, digest)
         return Pulled(replace(image, tools=self._tools), f"{repository(reference)}@{digest}", text)
 
+    def _pull_version(self, image: Image, pinned: str) -> Pulled:
+        """The version with this digest: the one that lies there now, or one of those that were kept."""
+        text = f'Container image "{image.reference}" already present on machine'
+        image_id = f"{repository(image.reference)}@{pinned}"
+        now = image.digest
+        if now == pinned:
+            return Pulled(image, image_id, text)
+        with self._lock:
+            kept = self._kept(image, pinned)
+        if kept is None:
+            why = f"no such version was kept, there is {now} now; --image '{image.reference}=COMMAND' names one"
+            raise PullFailed("ErrImagePull", f'Failed to pull image "{image.reference}": {why}')
+        return Pulled(kept, image_id, text)
+
     def _keep(self, image: Image, pile: tuple[Layer, ...], manifest: bytes, digest: str) -> None:
         """Remember what was pulled, and copy what may change."""
-        if self._blobs is not None and not self._blobs.has(digest):
-            self._blobs.write(layering.config(image.command, pile))
-            for layer in pile:
-                self._blobs.write(layer.text)
-                for file in layer.files if image.command else ():
-                    if may_change(file):
-                        self._blobs.copy(file)
-            self._blobs.write(manifest)
-        had = self._present.get(image.reference)
-        if had != digest:
-            self._present[image.reference] = digest
+        if self._blobs is not None:
+            for file in (file for layer in pile for file in layer.files if image.command and may_change(file)):
+                self._blobs.copy(file)
+            if not self._blobs.has(digest):
+                for text in (layering.config(image.command, pile), *(layer.text for layer in pile), manifest):
+                    self._blobs.write(text)
+        had = self._present.get(image.reference, [])
+        if had[-1:] != [digest]:
+            self._present[image.reference] = [*(each for each in had if each != digest), digest][-VERSIONS:]
             _write_list(self._list, self._present)
-            if had is not None and self._blobs is not None and self._list is not None:
-                present = (_read_list(path) for path in self._list.parent.glob("*.json"))
-                self._blobs.forget(had, {each for listed in present for each in listed.values()})
+            if self._blobs is not None and self._list is not None and (gone := set(had) - set(self._versions())):
+                wanted = [
+                    each for path in self._list.parent.glob("*.json") for v in _read_list(path).values() for each in v
+                ]
+                for each in gone:
+                    self._blobs.forget(each, wanted)
 
-    def _kept(self, image: Image, digest: str, pile: tuple[Layer, ...]) -> Image | None:
-        """The image with its command's files taken from the kept copies; None where a changed one was not kept."""
-        now = {file.name: file.digest for layer in pile for file in layer.files}
-        root = self._blobs.unpack(digest, now) if self._blobs is not None else None
-        if root is None:
+    def _versions(self) -> list[str]:
+        """Every digest that this node remembers."""
+        return [each for versions in self._present.values() for each in versions]
+
+    def _kept(self, image: Image, digest: str) -> Image | None:
+        """A version with its command's files taken from the kept copies; None where some were not kept and changed."""
+        root = self._blobs.unpack(digest) if self._blobs is not None else None
+        if root is None or self._blobs is None:
             return None
-        moved = [(word, _moved(word, root)) for word in image.command]
+        moved = [(word, _moved(word, root)) for word in self._blobs.words(digest)]
         beside = dict.fromkeys(os.path.dirname(os.path.abspath(word)) for word, where in moved if where != word)
         return replace(image, command=tuple(where for _, where in moved), beside=tuple(beside))
 
@@ -154,16 +178,16 @@ def _moved(word: str, root: Path) -> str:
     return f"{flag}{equals}{where}" if value and where.exists() else word
 
 
-def _read_list(path: Path | None) -> dict[str, str]:
-    """reference -> digest of what a node pulled before."""
+def _read_list(path: Path | None) -> dict[str, list[str]]:
+    """reference -> digests that a node pulled, the last one newest."""
     try:
         found = json.loads(path.read_bytes()) if path is not None else {}
-    except (OSError, ValueError):
+        return {str(reference): [str(digest) for digest in versions] for reference, versions in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
         return {}
-    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
 
-def _write_list(path: Path | None, present: Mapping[str, str]) -> None:
+def _write_list(path: Path | None, present: Mapping[str, list[str]]) -> None:
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

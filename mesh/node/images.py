@@ -197,11 +197,17 @@ class ImageTable:
     def __init__(self, commands: Mapping[str, str] | None = None) -> None:
         self._commands = {name: _words(name, command) for name, command in (commands or {}).items()}
 
+    def names(self, reference: str) -> bool:
+        """Whether a command was given for this very reference, tag and digest included."""
+        return reference in self._commands
+
     def find(self, reference: str) -> Image:
         """What to run for a reference; never fails, an unknown image is the demo application."""
-        names = (reference, repository(reference), short_name(reference))
+        names = [reference, repository(reference), short_name(reference)]
+        if "@" in reference:  # a version: of whichever tag of that name there is
+            names += [name for name in self._commands if repository(name) == names[1]]
         command = next((self._commands[name] for name in names if name in self._commands), ())
-        built_in = BUILT_IN.get(names[-1])
+        built_in = BUILT_IN.get(short_name(reference))
         if len(command) == 1 and command[0] in BEHAVIOURS:
             stands_in = command[0] == STAND_IN
             return Image(reference, DEMO if stands_in else built_in or DEMO, behaviour=command[0])
@@ -209,7 +215,7 @@ class ImageTable:
             return Image(reference, command=command)
         if reference.endswith(":" + MISSING_TAG):
             return Image(reference, behaviour="fail-pull")
-        return Image(reference, built_in or DEMO, known=built_in is not None or names[-1] in PROGRAMS)
+        return Image(reference, built_in or DEMO, known=built_in is not None or short_name(reference) in PROGRAMS)
 
 
 def _words(name: str, command: str) -> tuple[str, ...]:

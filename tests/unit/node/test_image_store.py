@@ -60,20 +60,44 @@ async def test_always_takes_the_change_and_says_which_layer(tmp_path: Path, app:
     assert (await images.pull(TAG, "IfNotPresent")).image_id == after.image_id
 
 
-async def test_copies_that_no_node_wants_any_more_are_removed(tmp_path: Path, app: Path) -> None:
-    def copies() -> list[str]:
-        found = [path.read_bytes() for path in (tmp_path / "images" / "blobs" / "sha256").iterdir()]
-        return sorted(text.decode() for text in found if text.startswith(b"print("))
+def copies(tmp_path: Path) -> list[str]:
+    """The versions of the application that are kept."""
+    found = [path.read_bytes() for path in (tmp_path / "images" / "blobs" / "sha256").iterdir()]
+    return sorted(text.decode().split("'")[1] for text in found if text.startswith(b"print("))
 
+
+async def test_copies_that_no_node_wants_any_more_are_removed(tmp_path: Path, app: Path) -> None:
     one, other = store(tmp_path, app), store(tmp_path, app, node="node-2")
-    for images in (one, other):
-        await images.pull(TAG, "Always")
-    app.write_text("print('two')\n")
-    await one.pull(TAG, "Always")
-    assert copies() == ["print('one')\n", "print('two')\n"], "the other node may need the first one yet"
-    assert (await other.pull(TAG, "IfNotPresent")).image.beside
     await other.pull(TAG, "Always")
-    assert copies() == ["print('two')\n"]
+    for number in range(8):
+        app.write_text(f"print('{number}')\n")
+        await one.pull(TAG, "Always")
+    assert copies(tmp_path) == ["3", "4", "5", "6", "7", "one"], "the other node may need the first one yet"
+    assert (await other.pull(TAG, "IfNotPresent")).image.beside
+    app.write_text("print('3')\n")
+    await one.pull(TAG, "Always")
+    assert "3" in copies(tmp_path), "newest again"
+    app.write_text("print('one')\n")
+    await one.pull(TAG, "Always")
+    assert copies(tmp_path) == ["3", "5", "6", "7", "one"]
+
+
+async def test_an_earlier_version_by_its_digest(tmp_path: Path, app: Path) -> None:
+    images = store(tmp_path, app)
+    first = await images.pull(TAG, "Always")
+    app.write_text("print('two')\n")
+    second = await images.pull(TAG, "Always")
+    back = await images.pull(first.image_id, "IfNotPresent")
+    assert back.image_id == first.image_id
+    assert Path(back.image.command[1]).read_text() == "print('one')\n"
+    now = await images.pull(second.image_id, "Always")
+    assert (now.image_id, now.image.command) == (second.image_id, second.image.command)
+    other = store(tmp_path, app, f"{sys.executable} -V")
+    assert (await other.pull(first.image_id)).image.command == back.image.command, "with the words of its time"
+    with pytest.raises(PullFailed, match="no such version was kept, there is sha256:"):
+        await images.pull("team/web@sha256:" + "0" * 64)
+    exact = ImageStore(ImageTable({f"{first.image_id}": "sh"}), tmp_path / "images")
+    assert (await exact.pull(first.image_id)).image.command == ("sh",), "a command for this very digest"
 
 
 async def test_another_command_under_the_same_name_is_a_new_tag(tmp_path: Path, app: Path) -> None:
