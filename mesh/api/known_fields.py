@@ -23,7 +23,7 @@ _TEXT = {
     "securityContext! imagePullSecrets hostAliases:HostAlias! priorityClassName! priority preemptionPolicy "
     "readinessGates! runtimeClassName! enableServiceLinks overhead! topologySpreadConstraints:TopologySpreadConstraint "
     "setHostnameAsFQDN! os schedulingGates! resourceClaims! resources!",
-    "Container": "name image command args workingDir! ports:ContainerPort env:EnvVar envFrom:EnvFromSource resources! "
+    "Container": "name image command args workingDir ports:ContainerPort env:EnvVar envFrom:EnvFromSource resources! "
     "resizePolicy! restartPolicy volumeMounts:VolumeMount volumeDevices! livenessProbe:Probe "
     "readinessProbe:Probe startupProbe:Probe lifecycle terminationMessagePath terminationMessagePolicy "
     "imagePullPolicy securityContext! stdin! stdinOnce! tty!",

@@ -1,11 +1,12 @@
 """Which fields of a pod does nobody here carry out? People are told of each, with what happens instead."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from mesh.api.core import Container, Pod
 from mesh.node import hooks, probes, read_only
 from mesh.node.images import Image
-from mesh.node.launch import runs_program
+from mesh.node.launch import runs_program, working_dir
 from mesh.node.order import never_ends
 
 Line = tuple[str, str | None]
@@ -35,8 +36,12 @@ def _not_executed(container: Container, image: Image) -> Iterator[Line]:
     if container.command and not image.runs_command:
         instead = "runs as --image says" if program else "is a built-in application here; --image NAME=run runs it"
         yield f"{where}.command: {container.image} {instead}", name
-    if container.working_dir and program:
-        yield f"{where}.workingDir: programs run where `mesh up` was called", name
+    mounted = {mount.mount_path: Path() for mount in container.volume_mounts or ()}
+    if container.working_dir and program and working_dir(container, mounted) is None:
+        yield (
+            f"{where}.workingDir: {container.working_dir} is in no volume; programs have no other files of an image",
+            name,
+        )
     if program and any(mount.read_only for mount in container.volume_mounts or ()) and not read_only.possible():
         yield f"{where}.volumeMounts.readOnly: this system gives no process mounts of its own; it is not enforced", name
     for hook in (hooks.POST_START, hooks.PRE_STOP):

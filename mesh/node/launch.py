@@ -11,6 +11,7 @@ from mesh.node import environment, last_words, pod_dns, read_only
 from mesh.node.apps.context import AppContext
 from mesh.node.apps.serving import Listening
 from mesh.node.apps.start import Start
+from mesh.node.directories import inside, parts_of
 from mesh.node.image_store import ImageStore
 from mesh.node.images import Image
 from mesh.node.kubelet.journal import Journal
@@ -67,6 +68,15 @@ class Around:
 def runs_program(image: Image) -> bool:
     """Whether a child process runs."""
     return bool(image.command) or image.runs_command
+
+
+def working_dir(container: Container, volumes: Mapping[str, Path]) -> Path | None:
+    """Where the container wants to start, if that is in a volume: no other path of an image is here."""
+    for mount, where in volumes.items():
+        wanted, top = container.working_dir or "", mount.rstrip("/")
+        if wanted.rstrip("/") == top or wanted.startswith(f"{top}/"):
+            return inside(where, parts_of(wanted[len(top) :]))
+    return None
 
 
 def around(
@@ -137,7 +147,7 @@ async def launch(
     """Start the container's application or program. Raises BadSetting, OSError."""
     found = around(pod, container, image, place, sources, links, starts=True)
     if found.start is not None:
-        words, folder = found.start.words, found.start.folder
+        words, folder = found.start.words, working_dir(container, found.context.volumes) or found.start.folder
         return await Program.start(words, found.env, journal.begin_file(), folder, found.guard)
     app = image.build(found.own, found.context)
     return await Listening.open(app, place.address, found.context.ports, journal.begin_memory())

@@ -117,7 +117,7 @@ class World:
     def make(self, name: str = "web", node: str = "node-1", **spec: Any) -> None:
         """Store a pod, already bound. Keywords that a container knows go to its container, the rest to the spec."""
         own = ("image", "ports", "env", "args", "command", "readinessProbe", "livenessProbe", "startupProbe",
-               "volumeMounts", "lifecycle", "imagePullPolicy", "terminationMessagePolicy")  # fmt: skip
+               "volumeMounts", "lifecycle", "imagePullPolicy", "workingDir", "terminationMessagePolicy")  # fmt: skip
         container = {"name": "app", "image": "containersol/k8s-deployment-strategies",
                      "ports": [{"name": "http", "containerPort": 8080}]}  # fmt: skip
         container |= {key: spec.pop(key) for key in own if key in spec}

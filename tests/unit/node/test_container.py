@@ -286,3 +286,11 @@ async def test_a_tool_that_is_not_there(world: Any) -> None:
     pod = await world.until(waits("RunContainerError"))
     text = 'Error: exec: "no-such-tool": executable file not found in $PATH'
     assert (state(pod).state.waiting or {})["message"] == text
+
+
+async def test_a_working_directory_in_a_volume(world: Any) -> None:
+    agent = await world.node()
+    world.make(image="busybox", command=["sh", "-c", "pwd"], workingDir="/work/sub", restartPolicy="Never",
+               volumes=[{"name": "w"}], volumeMounts=[{"name": "w", "mountPath": "/work"}])  # fmt: skip
+    await world.until(lambda pod: pod.status.phase == "Succeeded")
+    assert (agent.log_dir / "default_web_app.log").read_text().endswith("/empty/w/sub\n")

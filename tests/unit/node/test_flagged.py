@@ -59,7 +59,7 @@ def test_a_users_program_is_told_what_it_does_not_get() -> None:
     container = {"name": "app", "image": "web", "command": ["sh"], "workingDir": "/app"}
     assert [line for line, _ in lines({"containers": [container]})] == [
         "spec.containers{app}.command: web runs as --image says",
-        "spec.containers{app}.workingDir: programs run where `mesh up` was called",
+        "spec.containers{app}.workingDir: /app is in no volume; programs have no other files of an image",
     ]
 
 
@@ -71,9 +71,19 @@ def test_a_users_program_is_told_what_it_does_not_get() -> None:
         {"containers": [{"name": "app", "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "sleep 5"]}}}}]},
         {"containers": [{"name": "app", "lifecycle": {"preStop": {"sleep": {"seconds": 1}}}}]},
         {"containers": [{"name": "app", "image": "tool", "command": ["true"]}]},
+        {
+            "containers": [
+                {
+                    "name": "app",
+                    "image": "web",
+                    "workingDir": "/d/x",
+                    "volumeMounts": [{"name": "d", "mountPath": "/d"}],
+                }
+            ]
+        },
         {"initContainers": [{"name": "i", "image": "web"}, {"name": "j", "image": "httpd", "restartPolicy": "Always"}]},
     ],
-    ids=["plain", "hook of a program", "a sleep is understood", "sleep", "own command", "init"],
+    ids=["plain", "hook of a program", "a sleep is understood", "sleep", "own command", "working directory", "init"],
 )
 def test_what_is_executed_is_quiet(spec: dict[str, Any]) -> None:
     assert lines(spec) == []
