@@ -216,6 +216,7 @@ async def test_a_changed_program_and_whether_a_restart_takes_it(mesh: Mesh, app:
     answer, second = await after({"spec": {"containers": [{"name": "app", "imagePullPolicy": "Always"}]}})
     assert (answer, second) == ("two", f"team/web@{shown()['digest']}")
     assert second != first
+    assert await after({"spec": {"containers": [{"name": "app", "image": first}]}}) == ("one", first), "by its digest"
     events = [event["message"] for event in get(mesh, "events")["items"] if event["reason"] == "Pulled"]
     text = 'Container image "team/web:1" already present on machine (layer application changed since; '
     assert f"{text}imagePullPolicy Always takes that)" in events
