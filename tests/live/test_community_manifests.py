@@ -19,7 +19,7 @@ from mesh.client.http import HttpClient
 from mesh.testing import load
 from mesh.testing.answers import Answers
 from mesh.testing.verdict import Outcome, share
-from tests.live.test_kubectl_streams import newest_first
+from tests.live.programs import newest_first
 from tests.scenarios.support import Mesh, start, stop
 from tests.tools import program
 

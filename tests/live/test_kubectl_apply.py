@@ -1,4 +1,4 @@
-"""A real kubectl applies, compares, edits, patches and explains: every program that test_kubectl_basic finds."""
+"""A real kubectl applies, compares, edits, patches and explains."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from mesh.apiserver.registry import Registry, index
 from mesh.apiserver.server import ApiServer
 from mesh.runtime.clock import SystemClock
 from mesh.store import Store
-from tests.live.test_kubectl_basic import kubectls
+from tests.live.programs import newest_first
 
 pytestmark = pytest.mark.live
 
@@ -53,7 +53,7 @@ class Kubectl:
         return self("get", "deploy", "web", "-o", f"jsonpath={{{path}}}")
 
 
-@pytest.fixture(scope="module", params=kubectls() or [""], ids=lambda path: Path(path).name or "none")
+@pytest.fixture(scope="module", params=newest_first())
 def program(request: pytest.FixtureRequest) -> str:
     if not request.param:
         pytest.skip("no kubectl on PATH")

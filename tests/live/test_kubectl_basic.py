@@ -1,12 +1,7 @@
-"""A real kubectl drives the API server: what people type, without flag tricks.
-
-Every kubectl on the machine takes part: the one on PATH, its neighbours named kubectl.MINOR, and those that
-LOOPMESH_KUBECTLS names (paths joined by colons).
-"""
+"""A real kubectl drives the API server: what people type, without flag tricks."""
 
 import os
 import random
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +9,8 @@ from pathlib import Path
 
 import orjson
 import pytest
+
+from tests.live.programs import newest_first
 
 pytestmark = pytest.mark.live
 
@@ -85,18 +82,9 @@ spec:
 Kubectl = Callable[..., str]
 
 
-def kubectls() -> list[str]:
-    found = [path for path in os.environ.get("LOOPMESH_KUBECTLS", "").split(":") if path]
-    on_path = shutil.which("kubectl")
-    if on_path is not None:
-        found += [on_path, *(str(path) for path in sorted(Path(on_path).resolve().parent.glob("kubectl.1.*")))]
-    # The oldest, the newest and the one on PATH say what all of them say.
-    return found if len(found) < 4 else [*found[:-1][:2], found[-1]]
-
-
-@pytest.fixture(scope="module", params=kubectls() or [None], ids=lambda path: Path(path).name if path else "none")
+@pytest.fixture(scope="module", params=newest_first())
 def program(request: pytest.FixtureRequest) -> str:
-    if request.param is None:
+    if not request.param:
         pytest.skip("no kubectl on PATH")
     return str(request.param)
 

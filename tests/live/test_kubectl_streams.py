@@ -1,14 +1,9 @@
-"""Real kubectls and the Python client read logs, run commands, copy files and forward ports of a mesh's pods.
-
-Every kubectl on the machine takes part: the one on PATH and its neighbours named kubectl.1.MINOR, of which the oldest
-speaks SPDY and the newest WebSocket; LOOPMESH_KUBECTLS names others (paths joined by colons).
-"""
+"""Real kubectls and the Python client read logs, run commands, copy files and forward ports of a mesh's pods."""
 
 import asyncio
 import os
 import pty
 import random
-import shutil
 import socket
 import subprocess
 import sys
@@ -25,6 +20,7 @@ import uvloop
 from mesh.emulator.settings import Settings
 from mesh.emulator.world import Emulator
 from tests import tools
+from tests.live.programs import newest_first
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 LABELS = {"app": "web"}
@@ -87,24 +83,7 @@ TWO = {
 }  # fmt: skip
 
 
-def kubectls() -> list[str]:
-    found = [path for path in os.environ.get("LOOPMESH_KUBECTLS", "").split(":") if path]
-    on_path = shutil.which("kubectl")
-    folders = {Path(on_path).resolve().parent} if on_path else set()
-    beside = sorted(str(path) for folder in folders for path in folder.glob("kubectl.1.*"))
-    found += [beside[0], beside[-1]] if beside else [on_path] if on_path else []
-    return found
-
-
-def newest_first() -> list[Any]:
-    """The same as parameters, for long tests: the newest in each run, the others where there is time."""
-    return [
-        pytest.param(path, id=Path(path).name or "none", marks=[pytest.mark.soak] if position else [])
-        for position, path in enumerate(reversed(kubectls() or [""]))
-    ]
-
-
-@pytest.fixture(scope="module", params=kubectls() or [None], ids=lambda path: Path(path).name if path else "none")
+@pytest.fixture(scope="module", params=newest_first())
 def program(request: pytest.FixtureRequest) -> str:
     return str(request.param) if request.param else tools.missing("no kubectl on this machine")
 

@@ -7,12 +7,11 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.live.test_kubectl_streams import kubectls, newest_first
+from tests.live.programs import newest_first
 from tests.scenarios.support import Mesh, start, stop
 from tests.tools import missing
 
@@ -71,7 +70,7 @@ def kubectl(request: pytest.FixtureRequest, mesh: Mesh, tmp_path_factory: pytest
     """Types words behind `kubectl`; what it prints. Fails when the command does, unless it should."""
     program = request.param or missing("no kubectl on this machine (package kubernetes-client)")
     home = tmp_path_factory.mktemp("kubectl")
-    space = "v" + re.sub(r"[^a-z0-9]", "", Path(program).name) + str(kubectls().index(program))
+    space = f"v{abs(hash(program))}"
 
     def run(line: str, *more: str, stdin: str = "", code: int = 0) -> str:
         done = subprocess.run(
@@ -107,7 +106,7 @@ def minor(kubectl: Type) -> int:
     [
         pytest.param("statefulset/db", STATEFUL, id="statefulset"),
         pytest.param("daemonset/agent", DAEMONS, id="daemonset"),
-        pytest.param("deployment/web", DEPLOYMENT, id="deployment"),
+        pytest.param("deployment/web", DEPLOYMENT, id="deployment", marks=pytest.mark.soak),
     ],
 )
 def test_history_undo_and_restart(kubectl: Type, what: str, manifest: str) -> None:
