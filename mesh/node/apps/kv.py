@@ -1,10 +1,10 @@
 """How does one shard of a key-value store behave? The built-in image `mesh/kv`.
 
 `PUT`, `GET`, `DELETE /keys/KEY` and `GET /keys`, over whatever port the pod declares; a PUT with `If-None-Match: *` is
-412 where the key is held already. A shard knows nothing of the
-other shards: it answers for the keys that it holds and for nothing else; placing keys is the client's work
-(`mesh.client.kv`). Values live in the pod's volume directory and an acknowledged write survives a crash: written
-beside, synced, renamed, and the directory synced, before the answer goes out.
+412 where the key is held already. A shard knows nothing of the other shards: it answers for the keys that it holds and
+for nothing else; placing keys is the client's work (`mesh.client.kv`). Values live in the pod's volume directory and an
+acknowledged write survives a crash: written beside, synced, renamed, and the directory synced, before the answer goes
+out.
 """
 
 from __future__ import annotations
