@@ -54,6 +54,18 @@ def to(prefix: str, name: str = "all", **more: Any) -> dict[str, Any]:
 
 
 SPLIT = {"clusters": [{"name": "first", "weight": 1}, {"name": "second", "weight": 1}]}
+RETRY = {
+    "retry_on": "connect-failure",
+    "num_retries": 5,
+    "retry_back_off": {"base_interval": "0.001s"},
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": {"@type": _T + "retry.host.previous_hosts.v3.PreviousHostsPredicate"},
+        }
+    ],
+    "host_selection_retry_max_attempts": 5,
+}
 ROUTES = [
     to("/plain", **session(path="/plain")),
     to("/nopath", **session()),
@@ -72,6 +84,7 @@ ROUTES = [
             "hash_policy": [{"cookie": {"name": "g", "ttl": "60s"}}],
         },
     },
+    {"match": {"prefix": "/again"}, "route": {"cluster": "mixed", "retry_policy": RETRY}, **session()},
     {"match": {"prefix": "/direct"}, "direct_response": {"status": 200}, **session()},
     to("/headers", response_headers_to_add=[{"header": {"key": "x-route", "value": "1"}}], **session()),
     to("/"),
@@ -100,6 +113,7 @@ def bootstrap(port: int) -> dict[str, Any]:
         cluster("sick", ENDS, ["UNHEALTHY", "HEALTHY", "HEALTHY"]),
         cluster("draining", ENDS, ["HEALTHY", "DRAINING", "HEALTHY"]),
         cluster("refused", [REFUSED]),
+        cluster("mixed", [REFUSED, ENDS[2]]),
     ]
     return {"static_resources": {"listeners": [listener], "clusters": clusters}}
 
@@ -162,6 +176,7 @@ CASES = [
     pytest.param("/sick", [f"s={boxed(1)}"], id="of a healthy endpoint"),
     pytest.param("/draining", [f"s={boxed(1)}"], id="of a draining endpoint"),
     pytest.param("/", [f"s={boxed(2)}"], id="a route without sessions"),
+    pytest.param("/again", [f"s={b64encode(b'127.63.1.4:19001').decode()}"], id="tried again elsewhere"),
 ]
 
 

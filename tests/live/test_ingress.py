@@ -4,6 +4,7 @@ One mesh for all; every test has hosts of its own.
 """
 
 import json
+import socket
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -14,10 +15,11 @@ import pytest
 
 from tests.certificates import certificate
 from tests.scenarios.support import Finished, Mesh, start, stop
+from tests.tools import missing
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(60)]
 WAIT_S = 10.0
-TLS_PORT = 8443
+HTTP_PORT, TLS_PORT = 80, 8443
 CONNECTION_REFUSED = 7
 """What curl ends with."""
 APP = """
@@ -215,6 +217,11 @@ def test_plain_requests_are_sent_to_tls_where_asked(mesh: Mesh, tmp_path: Path) 
 
 
 def test_a_load_balancer_of_its_own(mesh: Mesh, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.77", HTTP_PORT))
+        except PermissionError:
+            missing("ports below 1024 are not for everybody here (net.ipv4.ip_unprivileged_port_start)")
     entry = {"hosts": ["lb.example"], "secretName": "lb-tls"}
     mesh.apply_text(secret("lb-tls", "lb.example"))
     mesh.apply_text(ingress("lb", rule("lb.example", Prefix="/ one"), ingressClassName="nlb", tls=[entry]))
