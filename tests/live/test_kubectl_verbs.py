@@ -104,7 +104,7 @@ def minor(kubectl: Type) -> int:
 @pytest.mark.parametrize(
     ("what", "manifest"),
     [
-        pytest.param("statefulset/db", STATEFUL, id="statefulset"),
+        pytest.param("statefulset/db", STATEFUL.replace("replicas: 2", "replicas: 1"), id="statefulset"),
         pytest.param("daemonset/agent", DAEMONS, id="daemonset"),
         pytest.param("deployment/web", DEPLOYMENT, id="deployment", marks=pytest.mark.soak),
     ],
