@@ -218,7 +218,7 @@ async def lost_writes(pods: list[Pod], written: Written) -> list[str]:
 
 
 async def test_names_and_data_come_back(up: Up) -> None:
-    mesh = up("--nodes", "3", "--node-grace", "2")
+    mesh = up("--nodes", "3", "--node-grace", "3")
     async with HttpClient(mesh.up["api"]) as client, watched(client) as order:
         play = Play(mesh, client, order)
         mesh.apply_text(MANIFEST)
