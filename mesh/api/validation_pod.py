@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mesh.api.errors import Cause, forbidden, invalid, not_supported, required
+from mesh.api.validation_lifecycle import deadline_causes, order_causes
 from mesh.api.validation_meta import label_causes
 from mesh.api.validation_names import (
     dns_label,
@@ -16,6 +17,7 @@ from mesh.api.validation_names import (
     quantity,
 )
 from mesh.api.validation_scheduling import scheduling_causes
+from mesh.api.validation_volumes import mount_causes, resource_causes, source_causes
 
 Json = dict[str, Any]
 _RESTART = ["Always", "OnFailure", "Never"]
@@ -72,10 +74,13 @@ def pod_spec_causes(spec: Any, path: str, claimed: Iterable[str] = ()) -> list[C
     names: set[str] = set()
     for field in ("initContainers", "containers"):
         for index, container in enumerate(_items(spec.get(field))):
-            found += _container(container, f"{path}.{field}[{index}]", names, volumes | set(claimed))
+            where = f"{path}.{field}[{index}]"
+            found += _container(container, where, names, volumes | set(claimed))
+            found += order_causes(container, where, field == "initContainers")
     found += _choice(spec, path, "restartPolicy", _RESTART)
     found += _choice(spec, path, "dnsPolicy", _DNS)
     found += not_negative(spec, path, "terminationGracePeriodSeconds", "activeDeadlineSeconds")
+    found += deadline_causes(spec, path)
     for field, rule in (("hostname", dns_label), ("subdomain", dns_label), ("nodeName", dns_subdomain)):
         value = spec.get(field)
         if isinstance(value, str) and value and (wrong := rule(value)):
@@ -111,6 +116,7 @@ def _container(container: Json, path: str, names: set[str], volumes: set[str]) -
             yield Cause(f"{where}.name", f'Not found: "{mount["name"]}"', "FieldValueNotFound")
         if mount.get("mountPath") == "":
             yield required(f"{where}.mountPath")
+    yield from mount_causes(container, path)
     for name in _PROBES:
         if isinstance(probe := container.get(name), dict):
             yield from _probe(probe, f"{path}.{name}", name)
@@ -154,6 +160,8 @@ def _environment(container: Json, path: str) -> Iterator[Cause]:
             if len(source) != 1:
                 yield invalid(f"{where}.valueFrom", "", "must have exactly one of fieldRef, configMapKeyRef, "
                               "secretKeyRef, resourceFieldRef")  # fmt: skip
+            if source.get("resourceFieldRef") is not None:
+                yield from resource_causes(source["resourceFieldRef"], f"{where}.valueFrom.resourceFieldRef")
 
 
 def _probe(probe: Json, path: str, kind: str) -> Iterator[Cause]:
@@ -192,6 +200,7 @@ def _volume(volume: Json, path: str, names: set[str]) -> Iterator[Cause]:
     sources = [key for key in volume if key != "name"]
     for extra in sources[1:]:
         yield forbidden(f"{path}.{extra}", f"a volume has one source, and {sources[0]} is given already")
+    yield from source_causes({key: volume[key] for key in sources[:1]}, path)
 
 
 def _toleration(toleration: Json, path: str) -> Iterator[Cause]:

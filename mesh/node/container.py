@@ -12,7 +12,7 @@ from pathlib import Path
 from mesh.api.core import Container, Pod
 from mesh.api.errors import ApiError
 from mesh.node import hooks, last_words, lifecycle, probes, service_links, sources, status
-from mesh.node.apps.context import BadSetting
+from mesh.node.apps.context import MALFORMED, BadSetting
 from mesh.node.apps.redis import NoRedis
 from mesh.node.apps.serving import Listening
 from mesh.node.apps.shell import with_volumes
@@ -136,7 +136,7 @@ class RunningContainer:
                 word = str(error).rpartition(": ")[2]
                 return self._failed("RunContainerError", f'Error: exec: "{word}": executable file not found in $PATH')
             return self._failed("ErrImagePull", f'Failed to pull image "{name}": {error}')
-        except (BadSetting, ApiError) as error:
+        except (BadSetting, ApiError, *MALFORMED) as error:
             return self._failed("CreateContainerConfigError", f"Error: {error}")
         except OSError as error:  # a port in use, a volume that cannot be read
             return self._failed("RunContainerError", f"Error: {error}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mesh.api.core import Container, Pod
 from mesh.node import hooks, probes, read_only
+from mesh.node.apps.context import BadSetting
 from mesh.node.images import Image
 from mesh.node.launch import runs_program, working_dir
 from mesh.node.order import never_ends
@@ -37,7 +38,7 @@ def _not_executed(container: Container, image: Image) -> Iterator[Line]:
         instead = "runs as --image says" if program else "is a built-in application here; --image NAME=run runs it"
         yield f"{where}.command: {container.image} {instead}", name
     mounted = {mount.mount_path: Path() for mount in container.volume_mounts or ()}
-    if container.working_dir and program and working_dir(container, mounted) is None:
+    if container.working_dir and program and not _in_a_volume(container, mounted):
         yield (
             f"{where}.workingDir: {container.working_dir} is in no volume; programs have no other files of an image",
             name,
@@ -55,3 +56,10 @@ def _not_executed(container: Container, image: Image) -> Iterator[Line]:
             yield f"{where}.ports.protocol: {port.protocol} port {port.container_port} is not opened, only TCP is", name
     for line in probes.refused(container, program):
         yield line, name
+
+
+def _in_a_volume(container: Container, mounted: Mapping[str, Path]) -> bool:
+    try:
+        return working_dir(container, mounted) is not None
+    except BadSetting:
+        return True  # it leads out of one, and starting it will say so

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from mesh.api.core import Container, HttpGetAction, Probe
 from mesh.node import prober
-from mesh.node.apps.context import BadSetting
+from mesh.node.apps.context import MALFORMED, BadSetting
 from mesh.node.probes import port_number
 from mesh.node.quiet import Beside, command_of, quietly
 from mesh.runtime.net import is_loopback
@@ -61,7 +61,7 @@ async def run(
             code, said = await quietly(words, beside)
             if code:
                 return f"command {' '.join(words)!r} exited with {code}: {said}".rstrip(": ")
-    except (BadSetting, ValidationError, ValueError, AttributeError) as error:
+    except (BadSetting, ValidationError, OSError, *MALFORMED) as error:
         return str(error)
     return None
 

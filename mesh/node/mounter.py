@@ -6,9 +6,10 @@ from typing import Protocol
 
 from mesh.api.core import Pod, Volume
 from mesh.api.errors import ApiError
+from mesh.api.quantities import amount
 from mesh.client.base import Client
 from mesh.node import claims, contents, host_paths, swap
-from mesh.node.apps.context import BadSetting
+from mesh.node.apps.context import MALFORMED, BadSetting
 from mesh.node.attachments import Attachments
 from mesh.node.claims import NotYet
 from mesh.node.directories import Where
@@ -86,6 +87,7 @@ class Mounter:
             elif contents.made_of_objects(volume):
                 found[volume.name] = await self._files(pod, volume)
             elif is_empty_dir(volume):
+                amount(str((volume.empty_dir or {}).get("sizeLimit") or 0))  # to be told now when it is none
                 found[volume.name] = self._volumes.where(pod, volume)
             else:
                 kinds = (
@@ -97,7 +99,7 @@ class Mounter:
                 f"Unable to attach or mount volumes: unmounted volumes=[{volume.name}], unattached volumes=[], "
                 f"failed to process volumes=[{volume.name}]: {error}"
             )
-        except (BadSetting, ApiError, OSError, ValueError) as error:
+        except (BadSetting, ApiError, OSError, *MALFORMED) as error:
             return f'MountVolume.SetUp failed for volume "{volume.name}" : {error}'
         return None
 

@@ -15,7 +15,7 @@ from mesh.api.meta import Object
 from mesh.client.base import Client
 from mesh.client.informer import Informer
 from mesh.node import contents, swap
-from mesh.node.apps.context import BadSetting
+from mesh.node.apps.context import MALFORMED, BadSetting
 from mesh.runtime.tasks import Tasks
 
 log = logging.getLogger("mesh.node")
@@ -109,6 +109,6 @@ class Renewal:
             files = contents.files_of(volume, pod, await read(self._client, pod.namespace, volume))
             if pod.metadata.uid in self._volumes:
                 swap.write(directory, files)
-        except (BadSetting, ApiError, OSError) as error:
+        except (BadSetting, ApiError, OSError, *MALFORMED) as error:
             # The files stay as they were, as in a cluster.
             log.info("volume not renewed pod=%s volume=%s error=%s", pod.name, volume.name, error)

@@ -34,5 +34,9 @@ class AppContext:
     volume_read_only: bool = False
 
 
+MALFORMED = (ValueError, TypeError, AttributeError, KeyError)
+"""What reading a field raises that is not of the form that it has in Kubernetes."""
+
+
 class BadSetting(Exception):
     """The environment or the arguments of a container cannot be used; one line, shown as an event."""
