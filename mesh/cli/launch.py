@@ -239,6 +239,7 @@ def first_state(
             running = state.State(
                 name=settings.name,
                 gateway=settings.gateway_url,
+                gateway_tls=settings.gateway_tls_url,
                 api=settings.api_url,
                 dns=settings.dns_address,
                 kubeconfig=str(write_kubeconfig(settings)),

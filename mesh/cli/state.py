@@ -39,6 +39,8 @@ class State:
     control_pid: int
     gateway_pid: int
     state_dir: str
+    gateway_tls: str = ""
+    """Where the gateway speaks TLS once an Ingress brings a certificate."""
     block: int = 0
     images: dict[str, str] = field(default_factory=dict)
     """Image name -> command, as given with --image."""

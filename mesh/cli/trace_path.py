@@ -66,6 +66,7 @@ def gather(running: state.State) -> Facts:
         rules=every(RouteRule),
         more=[*every(IngressClass), *every(Secret)],
         gateway=(address, int(port)),
+        https_port=int(running.gateway_tls.rpartition(":")[2] or 0),
         others=others,
         refused=refused(list(events)),
     )

@@ -100,6 +100,7 @@ def summary(running: state.State) -> dict[str, Any]:
     """What a program needs to use the mesh."""
     return {
         "gateway": running.gateway,
+        "gateway_tls": running.gateway_tls,
         "api": running.api,
         "dns": running.dns,
         "kubeconfig": running.kubeconfig,
@@ -113,8 +114,10 @@ def summary(running: state.State) -> dict[str, Any]:
 def print_summary(running: state.State, took_s: float) -> None:
     output.say(f"ready in {took_s:.1f} s")
     named = "" if running.name == "default" else f" --name {running.name}"
+    ingresses = items(rest.Rest(running.api), "ingresses")
     rows = [
         ("gateway", running.gateway, "HTTP from outside; Ingress rules apply"),
+        *tls_rows(running, ingresses),
         ("api", running.api, f"export KUBECONFIG=$(mesh kubeconfig{named})"),
         (
             "dns",
@@ -123,7 +126,14 @@ def print_summary(running: state.State, took_s: float) -> None:
         ),
     ]
     output.data(output.columns(rows))
-    output.data(f"\ntry:  {line_to_try(running, items(rest.Rest(running.api), 'ingresses'))}")
+    output.data(f"\ntry:  {line_to_try(running, ingresses)}")
+
+
+def tls_rows(running: state.State, ingresses: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """The gateway's other address, where an Ingress brings a certificate: without one nobody listens there."""
+    if not any((ingress.get("spec") or {}).get("tls") for ingress in ingresses):
+        return []
+    return [("", running.gateway_tls, "the same by TLS; the name that the client sends chooses the certificate")]
 
 
 def line_to_try(running: state.State, ingresses: list[dict[str, Any]]) -> str:

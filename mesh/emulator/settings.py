@@ -133,6 +133,10 @@ class Settings:
         return f"http://{self.plan.people}:{self.gateway_port}"
 
     @property
+    def gateway_tls_url(self) -> str:
+        return f"https://{self.plan.people}:{self.gateway_tls_port}"
+
+    @property
     def dns_address(self) -> str:
         return f"{self.plan.people}:{self.dns_port}"
 

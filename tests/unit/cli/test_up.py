@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mesh.cli.state import State
-from mesh.cli.up import line_to_try, names
+from mesh.cli.up import line_to_try, names, tls_rows
 
 RUNNING = State(
     name="default",
@@ -16,6 +16,7 @@ RUNNING = State(
     control_pid=1,
     gateway_pid=1,
     state_dir="/s",
+    gateway_tls="https://127.0.0.1:8443",
 )
 PATHS = {"paths": [{"path": "/shop", "backend": {}}]}
 
@@ -39,6 +40,13 @@ def test_the_first_way_in(spec: dict[str, Any], line: str) -> None:
 
 def test_without_a_way_in_the_api_answers() -> None:
     assert line_to_try(RUNNING, []).startswith("curl http://127.0.0.1:8001/api/v1/services")
+
+
+def test_the_address_for_tls_is_told_where_a_certificate_is_asked_for() -> None:
+    assert tls_rows(RUNNING, [{"spec": {"rules": []}}]) == []
+    assert [row[1] for row in tls_rows(RUNNING, [{"spec": {"tls": [{"secretName": "s"}]}}])] == [
+        "https://127.0.0.1:8443"
+    ]
 
 
 @pytest.mark.parametrize(
