@@ -42,5 +42,5 @@ def _counted(container: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, 
 def _amount(written: Any) -> float:
     try:
         return amount(written)
-    except (TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError):
         return 0.0

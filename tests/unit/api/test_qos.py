@@ -20,6 +20,7 @@ FULL = {"cpu": "1", "memory": "1Gi"}
         pytest.param([{"limits": FULL}, {}], "Burstable", id="one container of two"),
         pytest.param([{"limits": {"cpu": "lots"}}], "BestEffort", id="no quantity"),
         pytest.param([None], "BestEffort", id="no object"),
+        pytest.param([{"limits": {"cpu": ["1"]}}], "BestEffort", id="no text"),
     ],
 )  # fmt: skip
 def test_class(resources: list[Any], wanted: str) -> None:
