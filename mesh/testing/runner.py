@@ -16,7 +16,7 @@ import aiohttp
 
 from mesh.api.errors import ApiError
 from mesh.client.http import HttpClient
-from mesh.client.kv import KvClient, KvError, Resolver
+from mesh.client.kv import KvClient, KvError, NoSuchName, Resolver
 from mesh.client.kv_moves import Mover
 from mesh.testing import checks, load, rollout
 from mesh.testing.answers import Answers
@@ -28,8 +28,8 @@ from mesh.testing.verdict import Outcome
 from mesh.testing.world import Hands, StepError, World
 
 POLL_S = 0.02
-ARRIVAL_S = 3.0
-"""How long copies may be on their way: a mirror is sent, not waited for."""
+LOOK_UP_S, ARRIVAL_S = 3.0, 3.0
+"""How long DNS may need for a pod that is ready; how long a copy may be on its way: it is sent, not waited for."""
 KV_CLIENTS = 16
 
 Progress = Callable[[str], None]
@@ -281,7 +281,7 @@ async def keys_of(hands: Hands, kv: Kv) -> Keys:
     names = [f"{kv.prefix}{number}" for number in range(count)]
     resolver = Resolver(hands.world.dns)
     async with KvClient(resolver, kv.service, count=kv.shards, leaving=kv.shards is not None) as client:
-        await client.where(names[0])  # looks the shards up once, before many ask at the same time
+        await _look_up(client, names[0])
         ask = partial(_put, client) if kv.put else partial(_get, client)
         found = sum(
             [sum(part) for part in await asyncio.gather(*(ask(names[i::KV_CLIENTS]) for i in range(KV_CLIENTS)))]
@@ -291,6 +291,19 @@ async def keys_of(hands: Hands, kv: Kv) -> Keys:
     where = Counter(key for keys in held.values() for key in keys if key in wanted)
     shards = sum(1 for keys in held.values() if wanted & keys)
     return Keys(count, found, shards, sum(1 for times in where.values() if times > 1))
+
+
+async def _look_up(client: KvClient, key: str) -> None:
+    """Once, before many ask at the same time. A pod may be ready a moment before DNS knows of it."""
+    until = time.monotonic() + LOOK_UP_S
+    while True:
+        try:
+            await client.where(key)
+            return
+        except NoSuchName:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(POLL_S)
 
 
 async def _put(client: KvClient, names: list[str]) -> list[bool]:
