@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,29 @@ async def _open(address: str, port: int, process: asyncio.subprocess.Process) ->
             return
         except OSError:
             await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def serving(handler: Callable[..., Awaitable[None]], *ends: End) -> AsyncIterator[None]:
+    """The endpoints; what is still under way at the end is ended, so that nothing outlives the event loop."""
+    under_way: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(handler(reader, writer))
+        under_way[task] = writer
+        task.add_done_callback(lambda _: writer.close())
+
+    servers = [await asyncio.start_server(serve, *end) for end in ends]
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.close()
+        for task, writer in under_way.items():
+            task.cancel()
+            writer.transport.abort()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.sleep(0)
 
 
 async def say_where(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,5 @@
 """Endpoints in bad health: when does a real Envoy, and when do we, use them all the same?"""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -46,11 +45,9 @@ def bootstrap(port: int) -> both.Bootstrap:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ports(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[int, int]]:
-    servers = [await asyncio.start_server(both.say_where, *end) for end in ENDS]
-    async with both.planes(tmp_path_factory.mktemp("health"), ADDRESS, bootstrap, (19831, 19832)) as found:
+    folder = tmp_path_factory.mktemp("health")
+    async with both.serving(both.say_where, *ENDS), both.planes(folder, ADDRESS, bootstrap, (19831, 19832)) as found:
         yield found
-    for server in servers:
-        server.close()
 
 
 @pytest.mark.asyncio(loop_scope="module")

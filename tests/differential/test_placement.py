@@ -1,6 +1,5 @@
 """Consistent hashing from a DestinationRule: does a real Envoy pick the same pod for the same request, one by one?"""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
@@ -70,10 +69,8 @@ def world(addresses: list[str], stateful: bool) -> Snapshot:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def origins() -> AsyncIterator[None]:
-    servers = [await asyncio.start_server(both.say_where, address, PORT) for address in PODS]
-    yield
-    for server in servers:
-        server.close()
+    async with both.serving(both.say_where, *((address, PORT) for address in PODS)):
+        yield
 
 
 def bootstrap(port: int, addresses: list[str], stateful: bool) -> both.Bootstrap:

@@ -1,6 +1,5 @@
 """Session cookies: does our proxy do with the same configuration and the same requests what a real Envoy does?"""
 
-import asyncio
 import re
 import time
 from base64 import b64encode, urlsafe_b64encode
@@ -202,11 +201,9 @@ async def seen(port: int, path: str, cookies: Sequence[str]) -> Any:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def planes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[int, int]]:
     """(port of a real Envoy, port of our proxy), both with the same configuration."""
-    servers = [await asyncio.start_server(both.say_where, *end) for end in ENDS]
-    async with both.planes(tmp_path_factory.mktemp("sessions"), ADDRESS, bootstrap) as ports:
+    folder = tmp_path_factory.mktemp("sessions")
+    async with both.serving(both.say_where, *ENDS), both.planes(folder, ADDRESS, bootstrap) as ports:
         yield ports
-    for server in servers:
-        server.close()
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -1,6 +1,5 @@
 """A canary whose weights move while users hold cookies: do they stay with their version, on a real Envoy as on ours?"""
 
-import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -47,10 +46,8 @@ def bootstrap(port: int, share: int) -> both.Bootstrap:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def origins() -> AsyncIterator[None]:
-    servers = [await asyncio.start_server(both.say_where, address, PORT) for address in PODS]
-    yield
-    for server in servers:
-        server.close()
+    async with both.serving(both.say_where, *((address, PORT) for address in PODS)):
+        yield
 
 
 async def visit(port: int, jar: dict[str, str]) -> str:

@@ -60,10 +60,9 @@ async def show(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ports(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[int, int]]:
-    server = await asyncio.start_server(show, *ORIGIN)
-    async with both.planes(tmp_path_factory.mktemp("tls"), ADDRESS, bootstrap, (19811, 19812)) as found:
+    folder = tmp_path_factory.mktemp("tls")
+    async with both.serving(show, ORIGIN), both.planes(folder, ADDRESS, bootstrap, (19811, 19812)) as found:
         yield found
-    server.close()
 
 
 async def shake(port: int, name: str | None, alpn: list[str]) -> tuple[object, ...]:
