@@ -7,9 +7,11 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.live.programs import newest_first
 from tests.scenarios.support import ROUTES, Mesh, start, stop
 from tests.tools import missing
 
@@ -18,13 +20,17 @@ LAB = ROUTES / "httpd-lab"
 Type = Callable[[str], str]
 
 
-def kubectls() -> list[str]:
-    """Every kubectl: on PATH (all places), its neighbours named kubectl.MINOR, and those LOOPMESH_KUBECTLS names."""
-    found = [path for path in os.environ.get("LOOPMESH_KUBECTLS", "").split(":") if path]
+def kubectls() -> list[Any]:
+    """Those that type in each run, and every other kubectl on PATH and beside it for `make soak`."""
+    first = newest_first()
+    known = {os.path.realpath(param.values[0]) for param in first}
     for folder in dict.fromkeys(os.environ["PATH"].split(":")):
         if (here := shutil.which("kubectl", path=folder)) is not None:
-            found += [here, *map(str, sorted(Path(here).resolve().parent.glob("kubectl.1.*")))]
-    return list({os.path.realpath(path): path for path in found}.values())
+            for path in [here, *map(str, sorted(Path(here).resolve().parent.glob("kubectl.1.*")))]:
+                if os.path.realpath(path) not in known:
+                    known.add(os.path.realpath(path))
+                    first.append(pytest.param(path, id=path.strip("/").replace("/", "-"), marks=pytest.mark.soak))
+    return first
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +40,10 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     stop(home)
 
 
-@pytest.fixture(params=kubectls() or [None], ids=lambda path: Path(path).name if path else "none")
+@pytest.fixture(params=kubectls())
 def kubectl(request: pytest.FixtureRequest, mesh: Mesh, tmp_path: Path) -> Type:
     """Types one line behind `kubectl`; what it prints. Fails when the command does."""
-    if request.param is None:
+    if not request.param:
         missing("no kubectl on this machine (package kubernetes-client)")
 
     def run(line: str) -> str:

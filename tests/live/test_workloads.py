@@ -5,12 +5,12 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from tests.live.test_httpd_lab import kubectls
+from tests.live.programs import newest_first
 from tests.scenarios.support import Mesh, start, stop
 from tests.tools import missing
 
@@ -68,14 +68,10 @@ spec:
 Type = Callable[..., str]
 
 
-def programs() -> list[object]:
-    """One kubectl in `make test`, all of them in `make soak`."""
-    first, *others = kubectls() or [None]
-    return [first, *(pytest.param(path, marks=pytest.mark.soak) for path in others)]
-
-
-def version(path: object) -> str:
-    return Path(str(path)).name if path else "none"
+def programs() -> list[Any]:
+    """The newest kubectl in `make test`, all of them in `make soak`."""
+    first, *others = newest_first()
+    return [first, *(pytest.param(*other.values, id=other.id, marks=pytest.mark.soak) for other in others)]
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +81,10 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     stop(home)
 
 
-@pytest.fixture(scope="module", params=programs(), ids=version)
+@pytest.fixture(scope="module", params=programs())
 def kubectl(request: pytest.FixtureRequest, mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Type:
     """Types words behind `kubectl`; what it prints. Fails when the command does, or with `fails` when it does not."""
-    if request.param is None:
+    if not request.param:
         missing("no kubectl on this machine (package kubernetes-client)")
     home = tmp_path_factory.mktemp("kubectl")
 
