@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mesh.api.core import Container, Pod
-from mesh.node import hooks, probes, read_only
+from mesh.node import hooks, probes, read_only, sealing
 from mesh.node.apps.context import BadSetting
 from mesh.node.images import Image
 from mesh.node.launch import runs_program, working_dir
@@ -45,6 +45,8 @@ def _not_executed(container: Container, image: Image) -> Iterator[Line]:
         )
     if program and any(mount.read_only for mount in container.volume_mounts or ()) and not read_only.possible():
         yield f"{where}.volumeMounts.readOnly: this system gives no process mounts of its own; it is not enforced", name
+    if image.runs_command and not image.needs_seal and not sealing.possible():
+        yield f"{where}.image: {container.image} can change your files: this system gives no process mounts", name
     for hook in (hooks.POST_START, hooks.PRE_STOP):
         if why := hooks.not_executed(container, hook, program):
             yield f"{where}.lifecycle.{hook}: {why}", name

@@ -87,6 +87,11 @@ class Image:
         return not self.command and (self.behaviour == RUN or (self._program_name != "" and not self.behaviour))
 
     @property
+    def needs_seal(self) -> bool:
+        """Whether it runs only where it can be kept from the machine's files: nobody here vouched for its words."""
+        return self.runs_command and self.behaviour != RUN and self._program_name != REDIS
+
+    @property
     def _program_name(self) -> str:
         """The short name of an image that is a program of this machine; empty where it is none."""
         name = short_name(self.reference)

@@ -1,19 +1,19 @@
 """What is started when a container starts, and what does it find around it?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from mesh.api.core import Container, Pod
 from mesh.client.base import Client
-from mesh.node import environment, last_words, pod_dns, read_only
-from mesh.node.apps.context import AppContext
+from mesh.node import environment, last_words, pod_dns, read_only, sealing
+from mesh.node.apps.context import AppContext, BadSetting
 from mesh.node.apps.serving import Listening
 from mesh.node.apps.start import Start
 from mesh.node.directories import inside, parts_of
 from mesh.node.image_store import ImageStore
-from mesh.node.images import Image
+from mesh.node.images import Image, repository
 from mesh.node.kubelet.journal import Journal
 from mesh.node.process import Program
 from mesh.node.service_links import NO_LINKS
@@ -55,7 +55,8 @@ class Around:
     """What a container finds around it.
 
     own: the environment of its manifest.  env: that with what a program finds besides.  start: how it begins as a
-    child process; None for a built-in application.  guard: keeps a process from what is read-only.
+    child process; None for a built-in application.  guard: keeps a process from what is read-only.  in_place: which
+    directories of the container's own a sealed one finds in place of the machine's.
     """
 
     own: Mapping[str, str]
@@ -63,6 +64,7 @@ class Around:
     context: AppContext
     start: Start | None
     guard: read_only.Guard | None = None
+    in_place: Mapping[str, Path] = field(default_factory=dict)
 
 
 def runs_program(image: Image) -> bool:
@@ -81,11 +83,11 @@ def working_dir(container: Container, volumes: Mapping[str, Path]) -> Path | Non
 
 def around(
     pod: Pod, container: Container, image: Image, place: Place, sources: Sources,
-    links: Mapping[str, str] = NO_LINKS, starts: bool = False,
+    links: Mapping[str, str] = NO_LINKS, starts: bool = False, typed: bool = False,
 ) -> Around:  # fmt: skip
     """links: what a program finds of services.  starts: the container starts now, and is not merely joined.
 
-    Raises BadSetting, OSError.
+    typed: a person gave the words, and may do what a person may.  Raises BadSetting, OSError.
     """
     own = environment.container_env(container, pod, place.pod_ip, place.host_ip, sources, links)
     known = {**links, **own} if links else own
@@ -124,8 +126,51 @@ def around(
     given = _given(pod, container, place, context)
     if starts:
         given |= last_words.begin(end)
+    in_place = _in_place(pod, container, image, place, context)
+    if in_place:
+        given["TMPDIR"] = sealing.OWN[0]
+    env = {**links, **given, **(start.env if start else {}), **own}
     guard = read_only.guard([volumes[mount] for mount in fixed])
-    return Around(own, {**links, **given, **(start.env if start else {}), **own}, context, start, guard)
+    if in_place and not typed:
+        guard = sealing.seal(_room(pod, container, image, place, context, in_place))
+    return Around(own, env, context, start, guard, in_place)
+
+
+def _in_place(pod: Pod, container: Container, image: Image, place: Place, context: AppContext) -> Mapping[str, Path]:
+    """What a sealed container has in place of directories of the machine; empty for others. Raises BadSetting."""
+    if not image.runs_command:
+        return {}
+    if not sealing.possible():
+        if image.needs_seal:
+            name = repository(image.reference)
+            raise BadSetting(
+                f"{name} runs the container's command on this machine, as you, and this system gives no process mounts "
+                f"of its own, which would keep it from your files; to run it all the same: mesh up --image {name}=run"
+            )
+        return {}
+    return {
+        path: mounted
+        if (mounted := context.volumes.get(path)) and path not in context.read_only and mounted.is_dir()
+        else place.volumes.own(pod, container, path.rpartition("/")[2])
+        for path in sealing.OWN
+    }
+
+
+def _room(
+    pod: Pod, container: Container, image: Image, place: Place, context: AppContext, in_place: Mapping[str, Path]
+) -> sealing.Room:
+    volumes, scratch = place.volumes, place.volumes.scratch(pod, container)
+    scratch.mkdir(parents=True, exist_ok=True)
+    free = [where for path, where in context.volumes.items() if path not in context.read_only]
+    roots = [volumes.shared_dir, volumes.node_dir]
+    return sealing.Room(
+        writable=[*free, scratch, last_words.file_of(volumes, pod, container)],
+        fixed=[context.volumes[path] for path in context.read_only],
+        own=in_place,
+        roots=roots,
+        seen=[*roots, *([image.tools] if image.tools else [])],
+        empty=volumes.own(pod, container, "nothing"),
+    )
 
 
 def _given(pod: Pod, container: Container, place: Place, context: AppContext) -> dict[str, str]:

@@ -57,6 +57,10 @@ class Volumes:
         """A directory of the container's own, for one without volumes; not made."""
         return self.pod_dir(pod) / "scratch" / container.name
 
+    def own(self, pod: Pod, container: Container, name: str) -> Path:
+        """A directory that the container sees in place of one of the machine's; made if it is not there."""
+        return make(self.pod_dir(pod), ("own", container.name, name))
+
     def directory(self, pod: Pod, volume: Volume) -> Path:
         """Where a volume's files are; made if it is not there. Raises BadSetting."""
         where = self.where(pod, volume)
