@@ -1,9 +1,10 @@
 """What do images run that are nothing but tools: `busybox`, `alpine`, `python`, ...?
 
-The words of the container's command and args, as a child process on the user's machine, by the user's rights and with
-the machine's own programs; no shell is put before them. Three things are done so that common manifests work as they do
-in a cluster: where a word names a mountPath, the volume's directory stands there; `nslookup`, `nc` and `wget` ask the
-mesh for names (`applets`); and `python -m http.server` listens at the container's address.
+The words of the container's command and args, as a child process on the user's machine, by the user's rights (kept
+from the user's files by `sealing`) and with the machine's own programs; no shell is put before them. Three things are
+done so that common manifests work as they do in a cluster: where a word names a mountPath, the volume's directory
+stands there; `nslookup`, `nc` and `wget` ask the mesh for names (`applets`); and `python -m http.server` listens at
+the container's address.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mesh.node import read_only, sealing
+from mesh.node.kubelet.beside import surroundings
 from mesh.node.read_only import Guard
 from mesh.node.sealing import Room
 
@@ -140,16 +141,19 @@ async def test_a_manifest_cannot_hurt(world: Any, tmp_path_factory: Any) -> None
     await world.node()
     world.make(
         image="busybox", command=["sh", "-c", f"rm -rf {home}; touch {target}; date > /data/x; date > /tmp/sealed-y; sleep 60"],
-        initContainers=[{"name": "clean", "image": "busybox", "command": ["sh", "-c", f"rm -rf {home}/* /data/*; true"]}],
-        lifecycle={"postStart": {"exec": {"command": ["sh", "-c", f"touch {target}; touch /data/hook; test -w /tmp"]}}},
+        initContainers=[{"name": "clean", "image": "busybox", "command": ["sh", "-c", f"rm -rf {home}/* /data/*; touch /tmp/sealed-z"]}],
+        lifecycle={"postStart": {"exec": {"command": ["sh", "-c", f"touch {target}; touch /data/hook; ls /tmp > /data/seen"]}}},
         readinessProbe={"exec": {"command": ["sh", "-c", f"touch {target}; cat /tmp/sealed-y /data/hook"]}, "periodSeconds": 1},
         volumes=[{"name": "v", "emptyDir": {}}], volumeMounts=[{"name": "v", "mountPath": "/data"}],
     )  # fmt: skip
     await world.until(lambda pod: pod.ready)
     (worker,) = world.agents[0].pods
     where = worker.host.volumes.directory(worker.pod, worker.pod.spec.volumes[0])
-    assert sorted(os.listdir(where)) == ["hook", "x"]
+    assert sorted(os.listdir(where)) == ["hook", "seen", "x"]
+    assert "sealed-z" not in (where / "seen").read_text(), "another container's /tmp"
     assert (os.listdir(home), target.exists(), os.path.exists("/tmp/sealed-y")) == (["precious"], False, False)
+    words, env, _, guard = surroundings(worker.containers[0], ["cat", "/tmp/sealed-y"])
+    assert (guard, os.path.exists(words[1]), env["TMPDIR"]) == (None, True, os.path.dirname(words[1]))
 
 
 def _waiting(pod: Any) -> dict[str, Any]:
