@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SIDE_BY_SIDE := --dist loadgroup --no-loadscope-reorder
 MAKEFLAGS += --no-print-directory
 
 .PHONY: setup format check static unit test soak live bench demo lock clean help
@@ -47,11 +46,11 @@ static: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n 4 $(SIDE_BY_SIDE) -m "not alone" tests/unit tests/properties
+	$(BIN)/python -m pytest -q -n 4 -m "not alone" tests/unit tests/properties
 
 # Most tests wait for sockets, so four at a time; those that measure come after them, with the machine to themselves.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n 4 $(SIDE_BY_SIDE) -m "not soak and not alone" tests
+	$(BIN)/python -m pytest -q -n 4 -m "not soak and not alone" tests
 	$(BIN)/python -m pytest -q -m "alone and not soak" tests/live tests/scenarios tests/unit/store
 
 # Rollouts under 500 requests a second, and what a community's manifests promise.

@@ -4,7 +4,10 @@ A worker takes a whole group: a file, whose tests may share a mesh; where each t
 the group. Groups that take long come first, so that no worker begins one when the others are done.
 """
 
+from typing import Any
+
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 EACH_ALONE = (
     "live/test_community_manifests.py",
@@ -31,13 +34,27 @@ LONGEST_FIRST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        path = item.nodeid.partition("::")[0]
-        group = item.nodeid if path.endswith(EACH_ALONE) else path
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: place(item.nodeid))
 
 
 def place(nodeid: str) -> int:
     """Where among the groups a test comes; the rest, which is quick, comes last."""
     return next((index for index, part in enumerate(LONGEST_FIRST) if f"tests/{part}" in nodeid), len(LONGEST_FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """With several workers: who gets which tests."""
+    return InGroups(config, log)
+
+
+class InGroups(LoadScopeScheduling):
+    """Hands out whole groups, in the order of the tests."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False  # by number of tests, which says nothing of their length
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return nodeid if path.endswith(EACH_ALONE) else path

@@ -2,15 +2,16 @@
 
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from mesh.api.core import PodTemplateSpec
-from mesh.api.errors import AlreadyExists
+from mesh.api.errors import AlreadyExists, NotFound
 from mesh.api.selectors import Selector
 from mesh.api.workloads import ControllerRevision, DaemonSet, StatefulSet
 from mesh.controllers.actions import Create
 from mesh.controllers.cache import select
 from mesh.controllers.facts import controlled_by, terminating
-from mesh.controllers.history_plan import History, Owner, canonical_of, plan_history, template_of
+from mesh.controllers.history_plan import History, Owner, canonical_of, number_of, plan_history, template_of
 from mesh.controllers.ownership import plan_claims
 from mesh.controllers.runtime import Controller
 
@@ -26,6 +27,8 @@ class Historian:
         self._caches = controller.caches
         self._told: OrderedDict[tuple[str | None, int | None], bytes] = OrderedDict()
         self._templates: OrderedDict[str, PodTemplateSpec] = OrderedDict()
+        self._written: dict[str, tuple[str, int]] = {}
+        """Owner's uid -> name and number of the revision that it wrote last, until the cache shows it."""
         self._caches.revisions.on_change(self._changed)
 
     def _changed(self, old: ControllerRevision | None, new: ControllerRevision | None) -> None:
@@ -63,6 +66,8 @@ class Historian:
             await self._controller.perform(claim)
         if claims:
             return None
+        if not await self._shown(owner, owned):
+            return None  # or a number would be given twice
         history = plan_history(owner, owned, self._canonical)
         if history.write is None:
             return history
@@ -74,7 +79,26 @@ class Historian:
             if not isinstance(history.write, Create):
                 raise
             await self._collided(owner, history.present)
+        else:
+            self._written[owner.metadata.uid or ""] = (history.present.name, number_of(history))
         return None
+
+    async def _shown(self, owner: Owner, owned: Sequence[ControllerRevision]) -> bool:
+        """Whether the cache has what was written last, or that is gone again. If not, its coming queues the owner."""
+        uid = owner.metadata.uid or ""
+        if uid not in self._written:
+            return True
+        name, number = self._written[uid]
+        if not any(revision.name == name and (revision.revision or 0) >= number for revision in owned):
+            try:
+                stored = await self._controller.context.client.get(ControllerRevision, name, owner.namespace)
+            except NotFound:
+                pass
+            else:
+                if controlled_by(stored, owner):
+                    return False
+        del self._written[uid]
+        return True
 
     async def _collided(self, owner: Owner, wanted: ControllerRevision) -> None:
         """The name is taken: by our own revision that the cache does not show yet, or by another; then count it."""

@@ -60,6 +60,12 @@ def plan_history(
     return History(present=present, known=known, write=_renumbered(present, highest))
 
 
+def number_of(history: History) -> int:
+    """The number of the present revision once what must be written is."""
+    written = history.write.patch.get("revision") if isinstance(history.write, Patch) else None
+    return int(written or history.present.revision or 0)
+
+
 def in_order(revisions: Sequence[ControllerRevision]) -> list[ControllerRevision]:
     """Lowest number first."""
     return sorted((r for r in revisions if not terminating(r)), key=lambda r: (r.revision, creation_order(r)))
