@@ -10,7 +10,6 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 EACH_ALONE = (
-    "live/test_community_manifests.py",
     "live/test_state.py",
     "scenarios/test_must_show_bad_input.py",
     "scenarios/test_readmes.py",
@@ -18,6 +17,7 @@ EACH_ALONE = (
     "scenarios/test_state.py",
 )
 LONGEST_FIRST = (
+    "live/test_community_manifests.py",
     "differential/test_recorded_cases.py",
     "scenarios/test_must_show_stateful.py",
     "scenarios/test_must_show_placement.py",

@@ -26,6 +26,12 @@ def found() -> list[str]:
     return [beside[-1], beside[0]] if beside else [on_path]
 
 
+def newest_only() -> list[Any]:
+    """The newest in each run, every other one in `make soak`."""
+    first, *others = newest_first()
+    return [first, *(pytest.param(*other.values, id=other.id, marks=pytest.mark.soak) for other in others)]
+
+
 def newest_first() -> list[Any]:
     """All of them as parameters of a fixture; an empty text when there is none."""
     always = [*found()[:1], *named()]

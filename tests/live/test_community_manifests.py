@@ -19,7 +19,7 @@ from mesh.client.http import HttpClient
 from mesh.testing import load
 from mesh.testing.answers import Answers
 from mesh.testing.verdict import Outcome, share
-from tests.live.programs import newest_first
+from tests.live.programs import newest_only
 from tests.scenarios.support import Mesh, start, stop
 from tests.tools import program
 
@@ -149,7 +149,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     stop(home)
 
 
-@pytest.fixture(params=newest_first())
+@pytest.fixture(params=newest_only())
 def kubectl(request: pytest.FixtureRequest, mesh: Mesh, tmp_path: Path) -> Iterator[Type]:
     """Types a line behind `kubectl`, in a folder that is the test's own; removes all objects at the end."""
     command = request.param or program("kubectl", "package kubernetes-client")

@@ -5,12 +5,11 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import orjson
 import pytest
 
-from tests.live.programs import newest_first
+from tests.live.programs import newest_only
 from tests.scenarios.support import Mesh, start, stop
 from tests.tools import missing
 
@@ -68,12 +67,6 @@ spec:
 Type = Callable[..., str]
 
 
-def programs() -> list[Any]:
-    """The newest kubectl in `make test`, all of them in `make soak`."""
-    first, *others = newest_first()
-    return [first, *(pytest.param(*other.values, id=other.id, marks=pytest.mark.soak) for other in others)]
-
-
 @pytest.fixture(scope="module")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     home = tmp_path_factory.mktemp("home")
@@ -81,7 +74,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     stop(home)
 
 
-@pytest.fixture(scope="module", params=programs())
+@pytest.fixture(scope="module", params=newest_only())
 def kubectl(request: pytest.FixtureRequest, mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Type:
     """Types words behind `kubectl`; what it prints. Fails when the command does, or with `fails` when it does not."""
     if not request.param:

@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
 TOOLS = {"curl": "package curl", "dig": "package dnsutils", "kubectl": "package kubernetes-client"}
 READMES = sorted(ROUTES.glob("*/README.md"))
-# Sixty commands and a node's death: `make soak` types them.
-MANY_COMMANDS = frozenset({"volumes"})
+# What other tests do as well, or what takes sixty commands: `make soak` types these.
+MANY_COMMANDS = frozenset({"ab-test", "headless-sharding", "httpd-lab", "shadow", "volumes"})
 PRELUDE = f"""
 set -euo pipefail
 mesh() {{ {shlex.quote(sys.executable)} -m mesh.cli.main "$@"; }}

@@ -123,13 +123,13 @@ async def test_a_taken_port_is_one_clear_error(server: DnsServer) -> None:
 
 async def test_a_port_taken_for_udp_alone_leaves_nothing_bound() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
+        sock.bind(("127.61.53.1", 0))
         port = sock.getsockname()[1]
         with pytest.raises(BindError):
-            await DnsServer(lambda: one("127.96.0.5"), "127.0.0.1", port).start()
+            await DnsServer(lambda: one("127.96.0.5"), "127.61.53.1", port).start()
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as free:
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            free.bind(("127.0.0.1", port))
+            free.bind(("127.61.53.1", port))
 
 
 async def test_other_addresses_than_loopback_are_refused() -> None:
