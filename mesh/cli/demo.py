@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 import mesh
-from mesh.cli import launch, output, state
+from mesh.cli import ending, launch, output, state
 from mesh.cli.apply import apply_paths
 from mesh.cli.blocks import take_block
 from mesh.cli.errors import UserError
@@ -88,7 +88,7 @@ def own_mesh(scenario: Scenario) -> Iterator[state.State]:
             try:
                 yield running
             finally:
-                launch.stop(running)
+                ending.stop(running)
         finally:
             shutil.rmtree(state.folder(name), ignore_errors=True)
 

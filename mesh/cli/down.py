@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mesh.cli import launch, output, state
+from mesh.cli import ending, output, state
 
 
 def down(
@@ -13,5 +13,5 @@ def down(
 ) -> None:
     """Stop a running mesh."""
     for running in state.running() if every else [state.choose(name)]:
-        launch.stop(running)
+        ending.stop(running)
         output.say(f"mesh {running.name} stopped")

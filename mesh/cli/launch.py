@@ -6,11 +6,9 @@ import json
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +17,13 @@ from typing import IO, Any
 from mesh.cli import manifests, readiness, rest, state
 from mesh.cli.apply import apply_manifests
 from mesh.cli.blocks import take_block
+from mesh.cli.ending import STOP_S
 from mesh.cli.errors import UserError
 from mesh.cli.judging import judge
 from mesh.emulator.settings import Settings
 from mesh.node.addresses import Plan
 
 START_S = 30.0
-STOP_S = 20.0
 MAX_WAIT_S = 86_400
 Progress = Callable[[str], None]
 
@@ -281,24 +279,3 @@ def end(control: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         control.kill()
         control.wait()
-
-
-def stop(running: state.State) -> None:
-    """Stop a mesh; returns when its control process is gone. Its children follow it in any case."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(running.control_pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_S
-    while state.alive(running.control_pid):
-        reap(running.control_pid)
-        if time.monotonic() > deadline:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(running.control_pid, signal.SIGKILL)
-            break
-        time.sleep(0.02)
-    state.forget(running.name)
-
-
-def reap(pid: int) -> None:
-    """Collect the process if it is this command's own child, so that it does not linger as a zombie."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)

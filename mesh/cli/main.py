@@ -1,5 +1,6 @@
 """Which commands are there, and how do they end? One table; every verb has a file of its own."""
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -60,8 +61,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command; ends the process with 0 fine, 1 it ran and something is wrong, 2 bad usage or bad input."""
     words = sys.argv[1:] if arguments is None else arguments
     wanted = next((word for word in words if not word.startswith("-")), None)
+    gc.disable()  # until the verb is imported: looking through what only grows takes its time
     try:
-        code, text = build(wanted)(args=words, prog_name="mesh", standalone_mode=False) or 0, ""
+        app = build(wanted)
+        gc.freeze()
+        gc.enable()
+        code, text = app(args=words, prog_name="mesh", standalone_mode=False) or 0, ""
     except UsageProblem as error:
         getattr(error, "show")()  # noqa: B009 - typer exports no name for the class
         code, text = getattr(error, "exit_code", 2), ""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mesh.cli import launch, output, rest, state
+from mesh.cli import ending, launch, output, rest, state
 from mesh.cli.readiness import items
 from mesh.node.addresses import Plan
 
@@ -88,7 +88,7 @@ def up(
     except KeyboardInterrupt:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing shall come between it and the end
         output.say("stopping")
-        launch.stop(running)
+        ending.stop(running)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -154,7 +154,7 @@ def stay(running: state.State) -> None:
     output.say("running; Ctrl-C stops it")
     while state.alive(running.control_pid):
         time.sleep(0.2)
-        launch.reap(running.control_pid)
+        ending.reap(running.control_pid)
     state.forget(running.name)
     output.say("the mesh has ended; its log is in " + running.state_dir)
     raise typer.Exit(1)

@@ -20,7 +20,7 @@ import uvloop
 from mesh.emulator.settings import Settings
 from mesh.emulator.world import Emulator
 from tests import tools
-from tests.live.programs import newest_first
+from tests.live.programs import newest_only
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 LABELS = {"app": "web"}
@@ -83,7 +83,7 @@ TWO = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=newest_first())
+@pytest.fixture(scope="module", params=newest_only())
 def program(request: pytest.FixtureRequest) -> str:
     return str(request.param) if request.param else tools.missing("no kubectl on this machine")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import orjson
 import pytest
 
-from tests.live.programs import newest_first
+from tests.live.programs import newest_only
 from tests.scenarios.support import Mesh, start, stop
 from tests.tools import missing
 
@@ -65,7 +65,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     stop(home)
 
 
-@pytest.fixture(scope="module", params=newest_first())
+@pytest.fixture(scope="module", params=newest_only())
 def kubectl(request: pytest.FixtureRequest, mesh: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Type]:
     """Types words behind `kubectl`; what it prints. Fails when the command does, unless it should."""
     program = request.param or missing("no kubectl on this machine (package kubernetes-client)")

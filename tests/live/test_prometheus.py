@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh.cli import launch, state
+from mesh.cli import ending, launch, state
 from mesh.cli.prometheus import config
 from tests.tools import program
 
@@ -44,7 +44,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[state.S
     try:
         yield mesh
     finally:
-        launch.stop(mesh)
+        ending.stop(mesh)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click import unstyle
 
-from mesh.cli import demo, launch, state
+from mesh.cli import demo, ending, launch, state
 from mesh.cli.errors import UserError
 from mesh.cli.main import main
 
@@ -96,7 +96,7 @@ def test_a_demo_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path:
         return running_as(options.name)
 
     monkeypatch.setattr(launch, "start", start)
-    monkeypatch.setattr(launch, "stop", lambda running: stopped.append(running.name))
+    monkeypatch.setattr(ending, "stop", lambda running: stopped.append(running.name))
 
     def use() -> None:
         with demo.own_mesh(demo.find("canary")) as running:
