@@ -46,7 +46,7 @@ static: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n 3 -m "not alone" tests/unit
+	$(BIN)/python -m pytest -q -n 4 -m "not alone" tests/unit
 
 # Most tests wait for sockets, so four at a time; those that measure come after them, with the machine to themselves.
 test: $(VENV)/.dev

@@ -29,6 +29,7 @@ LONGEST_FIRST = (
     "scenarios/",
     "differential/",
     "properties/",
+    "unit/node/",
 )
 """Parts of paths; what fits the first comes first."""
 
