@@ -79,7 +79,8 @@ async def test_a_try_may_not_take_too_long(world: World) -> None:
 
 async def test_a_client_that_leaves_during_the_pause_stops_the_retry(world: World) -> None:
     origin = await world.origin("up", failing_first(1000))
-    route = retrying(num_retries=3, retry_back_off={"base_interval": "5s", "max_interval": "9s"})
+    # The pause is drawn from 0 to this: far more than the test waits, nearly always.
+    route = retrying(num_retries=3, retry_back_off={"base_interval": "500s", "max_interval": "900s"})
     proxy = await world.proxy(world.tables([route], {"up": [origin.port]}))
     client = await world.connect(proxy)
     client.writer.write(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
