@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 help:
 	@echo "make demo    run the canary: 1,000 requests, expected beside seen"
 	@echo "make test    the tests, in under five minutes"
-	@echo "make soak    rollouts under 500 requests a second"
+	@echo "make soak    rollouts under 500 requests a second, and what takes long"
 	@echo "make check   lint, types, floors and unit tests, in under a minute"
 	@echo "make live    only the tests that start real processes and foreign programs"
 	@echo "make bench   mesh proxy beside Envoy, nginx, HAProxy and an aiohttp proxy"
