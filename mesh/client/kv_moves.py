@@ -25,6 +25,10 @@ AT_ONCE = 16
 Address = tuple[str, int]
 
 
+class ShardAway(KvError):
+    """DNS does not know the address of a shard. Nothing has been moved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """What a rebalance did. before, after: shards that held keys, and those that hold them now."""
@@ -62,10 +66,10 @@ class Mover:
             yield cls(shards, session)
 
     async def held(self) -> dict[str, list[str]]:
-        """Shard -> its keys, by its own word. Raises KvError where a shard is away."""
+        """Shard -> its keys, by its own word. Raises ShardAway."""
         missing = [name for name in self._shards.names if name not in self._shards.addresses]
         if missing:
-            raise KvError(f"shard {missing[0]} of {self._shards.service} is away, and nobody else knows its keys")
+            raise ShardAway(f"shard {missing[0]} of {self._shards.service} is away, and nobody else knows its keys")
         found = await asyncio.gather(*(self._keys(name) for name in self._shards.names))
         return dict(zip(self._shards.names, found, strict=True))
 

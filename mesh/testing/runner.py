@@ -17,7 +17,7 @@ import aiohttp
 from mesh.api.errors import ApiError
 from mesh.client.http import HttpClient
 from mesh.client.kv import KvClient, KvError, NoSuchName, Resolver
-from mesh.client.kv_moves import Mover
+from mesh.client.kv_moves import Moved, Mover, ShardAway
 from mesh.testing import checks, load, rollout
 from mesh.testing.answers import Answers
 from mesh.testing.checks import Check, Keys
@@ -268,11 +268,22 @@ class Player:
         return _Seen(f"{keys.found} of {keys.asked} keys on {keys.shards} shards", checks=list(found))
 
     async def _rebalance(self, kv: Kv, expect: KvExpect) -> _Seen:
-        resolver = Resolver(self.hands.world.dns)
-        async with Mover.of(resolver, kv.service, "default", kv.shards) as mover:
-            moved = await mover.rebalance(kv.keep)
+        moved = await _moved(Resolver(self.hands.world.dns), kv)
         way = f"{len(moved.before)} -> {len(moved.after)} shards"
         return _Seen(f"{way}: {moved.moved} of {moved.keys} keys moved", checks=list(checks.of_moves(expect, moved)))
+
+
+async def _moved(resolver: Resolver, kv: Kv) -> Moved:
+    """Move the keys, once DNS knows all shards: a pod may be ready a moment before."""
+    until = time.monotonic() + LOOK_UP_S
+    while True:
+        try:
+            async with Mover.of(resolver, kv.service, "default", kv.shards) as mover:
+                return await mover.rebalance(kv.keep)
+        except (NoSuchName, ShardAway):
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(POLL_S)
 
 
 async def keys_of(hands: Hands, kv: Kv) -> Keys:
