@@ -142,6 +142,11 @@ def stop(home: Path) -> None:
         assert done.code == 0, done.err
 
 
+def saw(figure: str) -> None:
+    """Print what was measured: `pytest -s` shows it."""
+    print(f"\n  saw: {figure}")
+
+
 Up = Callable[..., Mesh]
 
 

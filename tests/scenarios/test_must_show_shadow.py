@@ -1,20 +1,24 @@
 """A mirror gets its copy of every request, and whatever it does with it no client can feel it."""
 
 import asyncio
+import statistics
+from contextlib import suppress
 
 import pytest
 
+from mesh.api.core import Pod
+from mesh.api.errors import NotFound
 from mesh.client.http import HttpClient
 from mesh.testing.answers import Answers
 from mesh.testing.load import Load, run
 from mesh.testing.world import Hands
-from tests.scenarios.support import ROUTES, Mesh, Up
+from tests.scenarios.support import ROUTES, Mesh, Up, saw
 
 pytestmark = [pytest.mark.alone, pytest.mark.live, pytest.mark.timeout(180)]
 
 RATIO = 1.2
-TRIES = 4
-"""The p99 of two loads that run side by side still differs by chance; one fair try is enough."""
+ROUNDS, MOST_ROUNDS = 3, 9
+RATE, COUNT = 400, 400
 
 SHADOW = """
 apiVersion: apps/v1
@@ -104,32 +108,42 @@ def test_the_copy_says_that_it_is_one(mesh: Mesh) -> None:
     assert '"Host","example.test"' in done.out.replace(" ", "").replace("host", "Host")
 
 
-async def side_by_side(mesh: Mesh, name: str, rate: float, count: int) -> tuple[Answers, Answers]:
-    """Two equal loads at the same time, one of them mirrored."""
-
-    def load(shadow: str) -> Load:
-        headers = (("x-shadow", shadow),)
-        return Load(
-            address=mesh.people, port=mesh.gateway_port, headers=headers, requests=count, rate=rate, concurrency=16
+async def load(mesh: Mesh, name: str) -> Answers:
+    """One second of requests under the rule of that name; none fails and v1 answers all."""
+    answers = await run(
+        Load(
+            address=mesh.people, port=mesh.gateway_port, headers=(("x-shadow", name),), requests=COUNT, rate=RATE,
+            concurrency=16,
         )
+    )  # fmt: skip
+    assert answers.errors == 0, (answers.causes, answers.failures[:3])
+    assert answers.versions == {"v1.0.0": COUNT}
+    return answers
 
-    plain, mirrored = await asyncio.gather(run(load("none")), run(load(name)))
-    return plain, mirrored
+
+def copies(mesh: Mesh, name: str) -> int:
+    """Requests that the gateway has sent to the mirror's cluster."""
+    page = mesh.curl(f"http://{mesh.people}:15000/stats/prometheus").out
+    start = "envoy_cluster_upstream_rq_total{"
+    lines = [line for line in page.splitlines() if line.startswith(start) and f"|version={name}|" in line]
+    return sum(round(float(line.rsplit(" ", 1)[1])) for line in lines)
 
 
-async def judge(mesh: Mesh, name: str) -> None:
-    """Equal answers always; an equal p99 in one of a few tries."""
-    ratios = []
-    for _ in range(TRIES):
-        plain, mirrored = await side_by_side(mesh, name, rate=120, count=400)
-        for answers in (plain, mirrored):
-            assert answers.errors == 0, (answers.causes, answers.failures[:3])
-            assert answers.versions == {"v1.0.0": 400}
-        (own,), (other,) = mirrored.latency_ms(0.99), plain.latency_ms(0.99)
-        ratios.append(own / other)
-        if ratios[-1] <= RATIO:
-            return
-    raise AssertionError(f"p99 beside no mirror, {TRIES} tries: {ratios}")
+async def judge(mesh: Mesh, name: str, least_copies: float) -> None:
+    """The p99 with the mirror against the p99 without: one after the other, or a gateway that stalls would slow both.
+
+    The median of several rounds counts, for a second of a machine that others use too differs by chance; more rounds
+    are taken while it is too high. least_copies: the share of the requests that must have reached the mirror.
+    """
+    before, ratios = copies(mesh, name), []
+    while len(ratios) < ROUNDS or (statistics.median(ratios) > RATIO and len(ratios) < MOST_ROUNDS):
+        names = ("none", name) if len(ratios) % 2 else (name, "none")
+        p99 = {each: next((await load(mesh, each)).latency_ms(0.99)) for each in names}
+        ratios.append(p99[name] / p99["none"])
+    copied = copies(mesh, name) - before
+    saw(f"{name}: p99 ratio {statistics.median(ratios):.2f}, median of {len(ratios)}; {copied} copies")
+    assert statistics.median(ratios) <= RATIO, ratios
+    assert least_copies * COUNT * len(ratios) <= copied <= COUNT * len(ratios)
 
 
 def shadow(name: str, replicas: int = 1, latency_ms: int = 0, error_rate: int = 0) -> str:
@@ -140,10 +154,18 @@ async def prepare(mesh: Mesh, hands: Hands, name: str, text: str) -> None:
     mesh.apply_text(PLAIN + "---" + text)
     for _ in range(300):
         pods = await hands.pods(f"version={name}")
-        if pods and all(pod.ready for pod in pods):
-            break
+        if pods and all(pod.ready for pod in pods) and await reaches(mesh, name):
+            return
         await asyncio.sleep(0.03)
-    await asyncio.sleep(0.3)
+    raise AssertionError(f"no copy reaches {name}")
+
+
+async def reaches(mesh: Mesh, name: str) -> bool:
+    """Whether the copy of a request is sent to the mirror: its pod, rule and endpoint are known to the gateway."""
+    before = copies(mesh, name)
+    assert mesh.curl("-H", f"x-shadow: {name}", f"{mesh.gateway}/").code == 0
+    await asyncio.sleep(0.05)
+    return copies(mesh, name) > before
 
 
 @pytest.mark.parametrize(
@@ -156,7 +178,7 @@ async def prepare(mesh: Mesh, hands: Hands, name: str, text: str) -> None:
 async def test_a_bad_shadow_is_not_felt(mesh: Mesh, name: str, options: dict[str, int]) -> None:
     async with HttpClient(mesh.up["api"]) as client:
         await prepare(mesh, mesh.hands(client), name, shadow(name, **options))
-        await judge(mesh, name)
+        await judge(mesh, name, 1)
 
 
 async def test_a_killed_shadow_is_not_felt(mesh: Mesh) -> None:
@@ -164,14 +186,23 @@ async def test_a_killed_shadow_is_not_felt(mesh: Mesh) -> None:
         hands = mesh.hands(client)
         await prepare(mesh, hands, "killed", shadow("killed"))
 
+        killed = 0
+
         async def kill_often() -> None:
+            nonlocal killed
             while True:
-                if await hands.pods("version=killed"):
-                    await hands.kill_pods("version=killed", 1)
-                await asyncio.sleep(1)
+                for pod in await hands.pods("version=killed"):
+                    with suppress(NotFound):
+                        await client.delete(Pod, pod.name, pod.namespace, grace_period_s=0)
+                        killed += 1
+                await asyncio.sleep(0.7)
 
         killing = asyncio.create_task(kill_often())
         try:
-            await judge(mesh, "killed")
+            await judge(mesh, "killed", 0.1)
         finally:
             killing.cancel()
+            with suppress(asyncio.CancelledError):
+                await killing
+        saw(f"{killed} kills")
+        assert killed >= 3
